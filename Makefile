@@ -1,0 +1,36 @@
+# Each target is the command a developer would type; `make` alone lists them.
+
+.PHONY: help build demo test soak lint doc check clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+
+build: ## build the four programs
+	cargo build --bins
+
+# Each server ends by itself after its one client, and its `ready on` line names the port to use.
+demo: build ## a TCP and a UDP conversation, step by step
+	@for protocol in tcp udp; do \
+	  cargo run --quiet --bin $$protocol-server -- --count 1 127.0.0.1:0 | { \
+	    read -r line && echo "$$line" && \
+	    cargo run --quiet --bin $$protocol-client -- "$${line##* }"; \
+	  } || exit 1; \
+	done
+
+test: ## all tests but the heavy ones
+	cargo test
+
+soak: ## the heavy tests
+	cargo test --release -- --ignored
+
+lint: ## formatting and clippy, warnings are errors
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+doc: ## the documentation, warnings are errors
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
+
+check: lint test doc ## all of this; what CI runs
+
+clean: ## remove what was built
+	cargo clean

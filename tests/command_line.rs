@@ -1,0 +1,214 @@
+//! The command line of all four programs: options, their values, and what is refused.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{client, stderr, stdout, Server};
+use std::process::Output;
+
+const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
+
+fn run(program: &str, args: &[&str]) -> Output {
+    client(program).args(args).output().unwrap()
+}
+
+/// Ends with exit code 2, nothing on stdout, and two lines on stderr of which the first names `named`.
+fn assert_refused(program: &str, args: &[&str], named: &str) {
+    let output = run(program, args);
+    let error = stderr(&output);
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(output.status.code(), Some(2), "{program} {args:?}: {error}");
+    assert_eq!(stdout(&output), "", "{program} {args:?}");
+    assert_eq!(lines.len(), 2, "{program} {args:?}: {error}");
+    assert!(lines[0].starts_with(&format!("{program}: ")), "{error}");
+    assert!(lines[0].contains(named), "{program} {args:?} should name {named}: {error}");
+    assert_eq!(lines[1], format!("{program}: hint: --help shows what this program takes"));
+}
+
+/// (short, long, the placeholder of the value) of each option that `--help` lists.
+fn options(program: &str) -> Vec<(Option<String>, String, Option<String>)> {
+    let help = stdout(&run(program, &["--help"]));
+    let list = help.split_once("Options:\n").unwrap().1;
+    list.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let short = words[0].strip_suffix(',').map(str::to_owned);
+            let rest = &words[usize::from(short.is_some())..];
+            let value = Some(rest[1]).filter(|word| *word == "N" || *word == "SECONDS");
+            (short, rest[0].to_owned(), value.map(str::to_owned))
+        })
+        .collect()
+}
+
+#[test]
+fn help_lists_exactly_the_options_of_the_design() {
+    let names = |program| options(program).into_iter().map(|option| option.1).collect::<Vec<_>>();
+    let common = ["--quiet", "--help", "--version"];
+    for (program, own) in [
+        ("tcp-server", &["--backlog", "--max-connections", "--idle-timeout", "--count"][..]),
+        ("tcp-client", &["--timeout"]),
+        ("udp-server", &["--count", "--drop-every"]),
+        ("udp-client", &["--timeout", "--tries"]),
+    ] {
+        assert_eq!(names(program), [own, &common].concat(), "{program}");
+    }
+}
+
+#[test]
+fn every_option_of_the_help_is_taken_in_every_form_and_its_bad_values_are_refused() {
+    for program in PROGRAMS {
+        let help = run(program, &["--help"]);
+        assert_eq!((help.status.code(), stderr(&help).as_str()), (Some(0), ""));
+        for (short, long, value) in options(program) {
+            match value.as_deref() {
+                None => {
+                    for form in [Some(&long), short.as_ref()].into_iter().flatten() {
+                        assert_eq!(run(program, &[form, "-h"]).status.code(), Some(0), "{form}");
+                    }
+                    assert_refused(program, &[&format!("{long}=1")], &long);
+                }
+                Some(kind) => {
+                    for good in if kind == "N" { ["1", "2147483647"] } else { ["0", "0.25"] } {
+                        let forms =
+                            [vec![long.clone(), good.into()], vec![format!("{long}={good}")]];
+                        for mut form in forms {
+                            form.push("--help".into());
+                            let form: Vec<&str> = form.iter().map(String::as_str).collect();
+                            assert_eq!(run(program, &form).stdout, help.stdout, "{form:?}");
+                        }
+                    }
+                    let bad: &[&str] = if kind == "N" {
+                        &[
+                            "x",
+                            "",
+                            "-1",
+                            "0",
+                            "+1",
+                            "1.5",
+                            "1e3",
+                            "2147483648",
+                            "99999999999999999999",
+                        ]
+                    } else {
+                        &[
+                            "x", "", "-1", "+1", "1e3", "inf", "nan", "1.2.3", ".", "0.0001",
+                            "1000001",
+                        ]
+                    };
+                    for bad in bad {
+                        assert_refused(program, &[&long, bad], &long);
+                        assert_refused(program, &[&format!("{long}={bad}")], &long);
+                    }
+                    assert_refused(program, &[&long], &long);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn version_is_the_name_and_the_number_of_the_package() {
+    for program in PROGRAMS {
+        for form in ["-V", "--version"] {
+            let output = run(program, &[form]);
+            assert_eq!(stdout(&output), format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
+            assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+        }
+    }
+}
+
+#[test]
+fn unknown_options_and_surplus_arguments_are_refused() {
+    for program in PROGRAMS {
+        for unknown in ["--bogus", "-x", "--", "-qh", "--=", "--quie", "--Quiet", "---", "-=1"] {
+            match unknown {
+                "--" => assert_refused(program, &["--", "--bogus"], "--bogus"),
+                unknown => assert_refused(program, &[unknown], unknown.trim_end_matches("=")),
+            }
+        }
+    }
+    for program in ["tcp-server", "udp-server"] {
+        assert_refused(program, &["127.0.0.1:0", "surplus"], "surplus");
+    }
+    for program in ["tcp-client", "udp-client"] {
+        assert_refused(program, &["127.0.0.1:1", "message", "surplus"], "surplus");
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    for program in PROGRAMS {
+        for address in [
+            "",
+            "8888",
+            "localhost",
+            "127.0.0.1",
+            ":8888",
+            "127.0.0.1:",
+            "127.0.0.1:65536",
+            "127.0.0.1:-1",
+            "localhost:+80",
+            "localhost:http",
+            "127.0.0.256:1",
+            "127.1:1",
+            "1:1",
+            "::1:8888",
+            "[::1]",
+            "[::1:8888",
+            "[::1]:65536",
+            "[localhost]:1",
+        ] {
+            assert_refused(program, &["--", address], &format!("'{address}'"));
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_shown_escaped_and_cut() {
+    assert_refused("tcp-client", &["--\x1b[2J"], r"--\x1b[2J");
+    let long = format!("--{}", "x".repeat(100_000));
+    assert_refused("udp-client", &[&long], &format!("'--{}…'", "x".repeat(58)));
+}
+
+#[cfg(unix)] // Elsewhere an argument cannot be made of any bytes.
+#[test]
+fn an_argument_that_is_not_utf_8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    for program in PROGRAMS {
+        for arg in [&b"\xff"[..], b"--\xff", b"--count=\xff"] {
+            let arg = std::ffi::OsStr::from_bytes(arg);
+            let output = client(program).arg(arg).output().unwrap();
+            assert_eq!(output.status.code(), Some(2));
+            assert!(stderr(&output).contains("is not UTF-8"), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn the_last_of_two_values_holds() {
+    assert_refused("tcp-server", &["--count", "1", "--count", "x"], "--count");
+    let mut server = Server::start("tcp-server", &["--backlog", "7", "--backlog=9"]);
+    assert!(server.trace_until("3 listen").contains("queue of 9,"));
+}
+
+#[test]
+fn a_message_may_begin_with_a_dash_behind_two_dashes() {
+    let server = Server::start("tcp-server", &[]);
+    let address = server.address.to_string();
+    let output = run("tcp-client", &["-q", "--", &address, "--quiet"]);
+    assert_eq!(stdout(&output), "Received: --quiet\n");
+}
+
+#[test]
+fn quiet_leaves_no_step_lines() {
+    for (server, program) in [("tcp-server", "tcp-client"), ("udp-server", "udp-client")] {
+        let mut server = Server::start(server, &["--quiet", "--count", "1"]);
+        let output = run(program, &["--quiet", &server.address.to_string()]);
+        assert_eq!(
+            (stdout(&output).as_str(), stderr(&output).as_str()),
+            ("Received: Hello, server!\n", "")
+        );
+        let (status, trace) = server.finish();
+        assert_eq!((status.code(), trace), (Some(0), vec![]));
+    }
+}

@@ -1,0 +1,168 @@
+//! What the tests share: a server that is ended by a guard, clients, and peers that misbehave.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{channel, Receiver};
+use std::thread;
+use std::time::Duration;
+
+/// Longer than anything here takes: a test that waits so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A started server, killed when it goes out of scope.
+pub struct Server {
+    child: Child,
+    /// From the `ready on` line.
+    pub address: SocketAddr,
+    /// Line by line what it wrote to stderr; closed at its end.
+    trace: Receiver<String>,
+    /// What `trace_until` has taken from there.
+    pub seen: Vec<String>,
+}
+
+impl Server {
+    /// Starts `program` on a free port of 127.0.0.1.
+    pub fn start(program: &str, options: &[&str]) -> Server {
+        Server::at(program, options, "127.0.0.1:0")
+    }
+
+    pub fn at(program: &str, options: &[&str], address: &str) -> Server {
+        let mut command = Command::new(program_path(program));
+        command.args(options).arg(address);
+        Server::run(command)
+    }
+
+    /// Starts it through the shell, after `setup`: limits, redirections, ...
+    pub fn through_shell(setup: &str, program: &str, options: &[&str]) -> Server {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{setup}\nexec \"$0\" \"$@\""));
+        command.arg(program_path(program)).args(options).arg("127.0.0.1:0");
+        Server::run(command)
+    }
+
+    fn run(mut command: Command) -> Server {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let trace = lines(child.stderr.take().unwrap());
+        let ready = lines(child.stdout.take().unwrap()).recv_timeout(PATIENCE);
+        let ready = ready.unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("no `ready on` line; stderr: {:?}", trace.iter().collect::<Vec<_>>());
+        });
+        let address = ready.split_once(" ready on ").expect(&ready).1.parse().expect(&ready);
+        Server { child, address, trace, seen: Vec::new() }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Waits for a line of the trace that contains `text`, and returns it.
+    pub fn trace_until(&mut self, text: &str) -> String {
+        loop {
+            match self.trace.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(_) => panic!("no {text:?} in the trace, only {:#?}", self.seen),
+            }
+            if self.seen.last().unwrap().contains(text) {
+                return self.seen.last().unwrap().clone();
+            }
+        }
+    }
+
+    /// Whether it is still running.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it ends by itself; its exit status and its whole trace.
+    pub fn finish(&mut self) -> (ExitStatus, Vec<String>) {
+        while let Ok(line) = self.trace.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        for _ in 0..1000 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, self.seen.clone());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server does not end; its trace: {:#?}", self.seen);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of `source` as they come, read by a thread.
+pub fn lines(source: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(source).split(b'\n') {
+            let line = String::from_utf8_lossy(&line.unwrap()).into_owned();
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+pub fn program_path(program: &str) -> std::path::PathBuf {
+    assert_cmd::cargo::cargo_bin(program)
+}
+
+/// A client through `assert_cmd`, ended when it takes too long.
+pub fn client(program: &str) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin(program).unwrap();
+    command.timeout(PATIENCE);
+    command
+}
+
+/// A TCP server of the test's own: one connection, handled by `serve`.
+pub fn tcp_peer(serve: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || serve(listener.accept().unwrap().0));
+    address
+}
+
+/// A port of 127.0.0.1 on which nothing listens.
+pub fn closed_port() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// `length` bytes that look random, the same ones each time (xorshift).
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// stdout as text, for messages.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
