@@ -1,8 +1,8 @@
 //! What the tests share: a server that is ended by a guard, clients, and peers that misbehave.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{channel, Receiver};
 use std::thread;
@@ -137,6 +137,20 @@ pub fn tcp_peer(serve: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || serve(listener.accept().unwrap().0));
     address
+}
+
+/// A UDP server of the test's own, handled by `serve`.
+pub fn udp_peer(serve: impl FnOnce(UdpSocket) + Send + 'static) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    thread::spawn(move || serve(socket));
+    address
+}
+
+/// Says aloud, past the capture of the test runner, that a test was skipped; in CI none may be.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "skipped in CI: {reason}");
+    std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
 }
 
 /// A port of 127.0.0.1 on which nothing listens.

@@ -1,0 +1,286 @@
+//! What fails, and how the programs say so: program, action, address and reason, then a hint; exit code 1.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{
+    client, closed_port, noise, program_path, stderr, stdout, tcp_peer, udp_peer, Server,
+};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Output, Stdio};
+
+/// Ends with exit code 1 and two lines: `PROGRAM: why` and a hint that contains `hint`.
+fn assert_failure(output: &Output, program: &str, why: &str, hint: &str) {
+    let error = stderr(output);
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(lines.len(), 2, "{error}");
+    assert!(lines[0].starts_with(&format!("{program}: {why}")), "{error}\nshould say: {why}");
+    assert!(
+        lines[1].starts_with(&format!("{program}: hint: ")) && lines[1].contains(hint),
+        "{error}"
+    );
+}
+
+/// A `tcp-client` against `serve`: what is printed, and the failure.
+fn assert_tcp_failure(serve: fn(TcpStream), printed: &str, why: &str, hint: &str) {
+    let address = tcp_peer(serve);
+    let output = client("tcp-client").args(["-q", "--timeout=0.3", &address]).output().unwrap();
+    assert_failure(&output, "tcp-client", &why.replace("ADDRESS", &address), hint);
+    assert_eq!(stdout(&output), printed);
+}
+
+/// Waits for the message and leaves it unread: a socket closed so sends a reset (RFC 2525, 2.17).
+fn reset(stream: TcpStream) {
+    stream.peek(&mut [0; 1]).unwrap();
+}
+
+fn wait_for_end(mut stream: TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
+#[test]
+fn nobody_listens() {
+    let address = closed_port();
+    let output = client("tcp-client").args(["-q", &address]).output().unwrap();
+    let reason = if cfg!(target_os = "linux") { "Connection refused (os error 111)" } else { "" };
+    let why = format!("cannot connect to {address}: {reason}");
+    assert_failure(&output, "tcp-client", &why, "nothing listens there; start tcp-server first");
+
+    let output =
+        client("udp-client").args(["-q", "--timeout=0.1", "--tries=2", &address]).output().unwrap();
+    let why = format!("no reply from {address} to 2 tries of 100ms");
+    assert_failure(&output, "udp-client", &why, "UDP does not tell whether anything arrived");
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn the_port_is_taken() {
+    for (program, action) in [("tcp-server", "listen on"), ("udp-server", "bind")] {
+        let first = Server::start(program, &[]);
+        let address = first.address.to_string();
+        let output = client(program).args(["-q", &address]).output().unwrap();
+        assert_failure(
+            &output,
+            program,
+            &format!("cannot {action} {address}: "),
+            "choose another port",
+        );
+    }
+}
+
+#[test]
+fn the_address_is_not_of_this_machine() {
+    for (program, action) in [("tcp-server", "listen on"), ("udp-server", "bind")] {
+        let output = client(program).args(["-q", "192.0.2.1:0"]).output().unwrap();
+        assert_failure(
+            &output,
+            program,
+            &format!("cannot {action} 192.0.2.1:0: "),
+            "does not have that address",
+        );
+    }
+}
+
+/// A label of 64 letters: one more than DNS allows, so that no query leaves the machine.
+#[test]
+fn the_name_does_not_exist() {
+    let name = format!("{}.invalid", "x".repeat(64));
+    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
+        let output = client(program).args(["-q", &format!("{name}:1")]).output().unwrap();
+        assert_failure(
+            &output,
+            program,
+            &format!("cannot find {}…: ", &name[..60]),
+            "check the address",
+        );
+    }
+}
+
+#[test]
+fn no_reply_in_time() {
+    fn serve(stream: TcpStream) {
+        std::thread::park();
+        drop(stream);
+    }
+    assert_tcp_failure(serve, "", "no reply from ADDRESS in 300ms", "0 bytes came back");
+    let address = udp_peer(|_socket| std::thread::park());
+    let output =
+        client("udp-client").args(["-q", "--timeout=0.1", "--tries=1", &address]).output().unwrap();
+    assert_failure(
+        &output,
+        "udp-client",
+        &format!("no reply from {address} to 1 tries of 100ms"),
+        "--tries",
+    );
+}
+
+#[test]
+fn a_reply_and_then_silence() {
+    fn serve(mut stream: TcpStream) {
+        stream.write_all(b"half").unwrap();
+        std::thread::park();
+    }
+    assert_tcp_failure(
+        serve,
+        "Received: half\n",
+        "no end of the reply from ADDRESS in 300ms",
+        "4 bytes came back",
+    );
+}
+
+#[test]
+fn a_reset() {
+    let reason = "cannot receive from ADDRESS: Connection reset by peer (os error 104)";
+    let reason = if cfg!(target_os = "linux") { reason } else { "cannot receive from ADDRESS: " };
+    assert_tcp_failure(reset, "", reason, "0 bytes came back");
+}
+
+#[cfg(target_os = "linux")] // Elsewhere a reset may overtake what came before it.
+#[test]
+fn a_part_of_the_reply_and_then_a_reset() {
+    fn serve(mut stream: TcpStream) {
+        stream.write_all(b"part").unwrap();
+        reset(stream);
+    }
+    assert_tcp_failure(
+        serve,
+        "Received: part\n",
+        "cannot receive from ADDRESS: ",
+        "4 bytes came back",
+    );
+}
+
+#[test]
+fn closed_without_a_reply() {
+    assert_tcp_failure(
+        wait_for_end,
+        "",
+        "ADDRESS closed the connection without a reply",
+        "0 bytes came back",
+    );
+}
+
+#[test]
+fn closed_before_all_was_sent() {
+    // It reads something, and finishes its side with an answer, but takes no more.
+    let address = tcp_peer(|mut stream| {
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        stream.write_all(b"enough").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        std::thread::park();
+    });
+    let output =
+        client("tcp-client").args(["-q", &address, "-"]).write_stdin(noise(100 << 20)).output();
+    let output = output.unwrap();
+    let why = format!("{address} closed the connection before all was sent");
+    assert_failure(&output, "tcp-client", &why, "6 bytes came back");
+    assert_eq!(stdout(&output), "enough");
+}
+
+#[test]
+fn a_server_that_goes_away_ends_the_client_although_standard_input_is_open() {
+    let mut server = Server::start("tcp-server", &[]);
+    let mut command = Command::new(program_path("tcp-client"));
+    command.args(["-q", &server.address.to_string(), "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(b"line\n").unwrap();
+    server.trace_until("6 transfer");
+    drop(server);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    drop(keyboard);
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_input_that_cannot_be_read() {
+    let server = Server::start("tcp-server", &[]);
+    let udp_server = Server::start("udp-server", &[]);
+    for (program, address, why) in [
+        (
+            "tcp-client",
+            server.address,
+            format!("cannot send all to {}: Is a directory", server.address),
+        ),
+        ("udp-client", udp_server.address, "cannot read standard input: Is a directory".to_owned()),
+    ] {
+        let mut command = Command::new(program_path(program));
+        let output = command.args(["-q", &address.to_string(), "-"]);
+        let output = output.stdin(std::fs::File::open("/").unwrap()).output().unwrap();
+        assert_failure(&output, program, &why, "");
+    }
+}
+
+/// Each redirection through the shell; the exit code, stdout and stderr of `program`.
+#[cfg(unix)]
+fn redirected(program: &str, args: &[&str], redirection: &str) -> Output {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec \"$0\" \"$@\" {redirection}"));
+    command.arg(program_path(program)).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+#[cfg(target_os = "linux")] // /dev/full is not elsewhere.
+#[test]
+fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
+    let server = Server::start("tcp-server", &["-q"]);
+    let udp_server = Server::start("udp-server", &["-q"]);
+    let (tcp, udp) = (server.address.to_string(), udp_server.address.to_string());
+    for (program, args) in [
+        ("tcp-client", vec!["-q", &tcp]),
+        ("udp-client", vec!["-q", &udp]),
+        ("tcp-server", vec!["-q", "127.0.0.1:0"]),
+        ("udp-server", vec!["-q", "127.0.0.1:0"]),
+        ("tcp-client", vec!["--help"]),
+        ("udp-server", vec!["--version"]),
+    ] {
+        let output = redirected(program, &args, ">/dev/full");
+        let why = "cannot write to standard output: No space left on device (os error 28)";
+        assert_failure(&output, program, why, "the disk is full");
+        // A pipe whose reader has gone, and has been seen to go.
+        let (reader, writer) = UnixPipe::new();
+        drop(reader);
+        let mut command = Command::new(program_path(program));
+        let output = command.args(&args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        let why = "cannot write to standard output: Broken pipe (os error 32)";
+        assert_failure(&output, program, why, "has ended");
+        if args.len() < 3 && program.ends_with("client") {
+            let output = redirected(program, &args, ">&-");
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{:?}", output.status);
+            assert!(!stderr(&output).contains("panicked"));
+        }
+    }
+}
+
+/// std has `io::pipe` only from 1.87 on: a socket pair behaves the same way here.
+#[cfg(target_os = "linux")]
+struct UnixPipe;
+
+#[cfg(target_os = "linux")]
+impl UnixPipe {
+    #[allow(clippy::new_ret_no_self)]
+    fn new() -> (std::os::unix::io::OwnedFd, Stdio) {
+        let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        (reader.into(), std::os::unix::io::OwnedFd::from(writer).into())
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stderr_that_takes_nothing_changes_nothing() {
+    for (server, program) in [("tcp-server", "tcp-client"), ("udp-server", "udp-client")] {
+        let server = Server::start(server, &[]);
+        let address = server.address.to_string();
+        for redirection in ["2>&-", "2>/dev/full"] {
+            let output = redirected(program, &[&address], redirection);
+            assert_eq!(stdout(&output), "Received: Hello, server!\n", "{program} {redirection}");
+            assert_eq!(output.status.code(), Some(0), "{program} {redirection}");
+            let output = redirected(program, &["--bogus"], redirection);
+            assert_eq!(output.status.code(), Some(2), "{program} {redirection}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Data over TCP and UDP, both ways: whole, of any size, for several clients, by name and by number.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{client, lines, noise, program_path, skip, stderr, stdout, Server, PATIENCE};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+const PAIRS: [(&str, &str); 2] = [("tcp-server", "tcp-client"), ("udp-server", "udp-client")];
+
+#[test]
+fn a_message_comes_back() {
+    for (server, program) in PAIRS {
+        let server = Server::start(server, &[]);
+        let address = server.address.to_string();
+        for message in
+            ["Hello, server!", "你好", "مرحبا", "🦀👩‍🔬", "e\u{301}", "", "two\nlines", "-"]
+        {
+            let mut command = client(program);
+            command.args(["--", &address, message]);
+            if message == "-" {
+                command.write_stdin("from stdin\n");
+            }
+            let output = command.output().unwrap();
+            let expected = if message == "-" {
+                "from stdin\n".into()
+            } else {
+                format!("Received: {message}\n")
+            };
+            assert_eq!(stdout(&output), expected, "{program} {message:?}: {}", stderr(&output));
+            assert_eq!(output.status.code(), Some(0));
+        }
+    }
+}
+
+#[test]
+fn both_sides_trace_the_steps_of_the_document_with_both_ends_of_the_connection() {
+    let mut server = Server::start("tcp-server", &["--count=1"]);
+    let address = server.address.to_string();
+    let output = client("tcp-client").arg(&address).output().unwrap();
+    let (status, trace) = server.finish();
+    assert_eq!(status.code(), Some(0));
+    let error = stderr(&output);
+    let local = error.split_once("5 establish  ").unwrap().1.split(',').next().unwrap();
+    assert_eq!(
+        trace,
+        [
+            "tcp-server: 1 create     TCP, IPv4".to_owned(),
+            format!("tcp-server: 2 bind       {address}, SO_REUSEADDR={}", i32::from(cfg!(unix))),
+            "tcp-server: 3 listen     queue of 4096, SO_ACCEPTCONN=1, SO_ERROR=0".to_owned(),
+            format!("tcp-server: 5 establish  {local}, SO_KEEPALIVE=1"),
+            format!("tcp-server: 6 transfer   {local}, 14 bytes: Hello, server!"),
+            format!("tcp-server: 7 close      {local}, 14 bytes echoed"),
+        ]
+    );
+    assert_eq!(
+        error.lines().collect::<Vec<_>>(),
+        [
+            "tcp-client: 1 create     TCP, IPv4",
+            &format!("tcp-client: 4 connect    {address}"),
+            &format!(
+                "tcp-client: 5 establish  {local}, bound by the system, to {address}, SO_ACCEPTCONN=0, SO_ERROR=0"
+            ),
+            "tcp-client: 6 transfer   14 bytes sent: Hello, server!",
+            "tcp-client: 6 transfer   14 bytes received: Hello, server!",
+            "tcp-client: 7 close      14 bytes received, identical",
+        ]
+    );
+
+    let mut server = Server::start("udp-server", &["--count=1"]);
+    let address = server.address.to_string();
+    let output = client("udp-client").arg(&address).output().unwrap();
+    let (status, trace) = server.finish();
+    assert_eq!(status.code(), Some(0));
+    let error = stderr(&output);
+    let local = error.split_once("2 bind       ").unwrap().1.split(',').next().unwrap();
+    let port = local.split_once(':').unwrap().1;
+    assert_eq!(
+        trace,
+        [
+            "udp-server: 1 create     UDP, IPv4",
+            &format!("udp-server: 2 bind       {address}"),
+            &format!("udp-server: 6 transfer   127.0.0.1:{port}, 14 bytes: Hello, server!"),
+            &format!("udp-server: 7 close      {address}, 1 datagrams answered"),
+        ]
+    );
+    assert_eq!(
+        error.lines().collect::<Vec<_>>(),
+        [
+            "udp-client: 1 create     UDP, IPv4",
+            &format!("udp-client: 2 bind       {local}, chosen by the system"),
+            &format!(
+                "udp-client: 6 transfer   {address}, 14 bytes sent, try 1 of 3: Hello, server!"
+            ),
+            &format!("udp-client: 6 transfer   {address}, 14 bytes received: Hello, server!"),
+            &format!("udp-client: 7 close      {local}"),
+        ]
+    );
+}
+
+#[test]
+fn a_file_comes_back_byte_for_byte() {
+    let server = Server::start("tcp-server", &["-q"]);
+    for size in [0, 1, 1 << 20] {
+        let file = noise(size);
+        let output = client("tcp-client")
+            .args(["-q", &server.address.to_string(), "-"])
+            .write_stdin(file.clone())
+            .output();
+        let output = output.unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{size} bytes");
+        assert!(output.stdout == file, "{size} bytes");
+    }
+}
+
+/// What does not fit into the buffers of both sides: a client that sent all before it read would hang.
+#[test]
+fn a_file_of_256_mib_comes_back_byte_for_byte_without_growing_in_memory() {
+    let server = Server::start("tcp-server", &["-q"]);
+    let mut command = Command::new(program_path("tcp-client"));
+    command
+        .args(["-q", &server.address.to_string(), "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let piece = noise(1 << 20);
+    let sent = piece.clone();
+    let writer = std::thread::spawn(move || (0..256).for_each(|_| input.write_all(&sent).unwrap()));
+    let mut output = child.stdout.take().unwrap();
+    let mut copy = vec![0; 1 << 20];
+    for _ in 0..255 {
+        output.read_exact(&mut copy).unwrap();
+        assert!(copy == piece);
+    }
+    // While there is still something to send, both are alive to be measured.
+    if cfg!(target_os = "linux") {
+        for id in [child.id(), server.id()] {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+            let peak = status.split_once("VmHWM:").unwrap().1.split_whitespace().next().unwrap();
+            assert!(peak.parse::<u32>().unwrap() < 16 * 1024, "{peak} KiB");
+        }
+    }
+    output.read_exact(&mut copy).unwrap();
+    assert!(copy == piece);
+    writer.join().unwrap();
+    assert_eq!(output.read(&mut copy).unwrap(), 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn each_typed_line_comes_back_at_once() {
+    for (server, program) in PAIRS {
+        let server = Server::start(server, &[]);
+        let mut command = Command::new(program_path(program));
+        command
+            .args(["-q", &server.address.to_string(), "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        let screen = lines(child.stdout.take().unwrap());
+        for line in ["one", "two\r", "", "四"] {
+            keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+            assert_eq!(screen.recv_timeout(PATIENCE).unwrap(), line, "{program}");
+        }
+        drop(keyboard);
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{program}");
+    }
+}
+
+#[test]
+fn a_datagram_of_any_size_comes_back_whole_and_a_larger_one_is_refused_before_sending() {
+    let mut server = Server::start("udp-server", &[]);
+    let address = server.address.to_string();
+    for size in [0, 1, 1472, 1473, 65_507] {
+        let message = "x".repeat(size);
+        let output = client("udp-client").args([&address, &message]).output().unwrap();
+        assert!(stdout(&output) == format!("Received: {message}\n"), "{size}: {}", stderr(&output));
+        assert!(server.trace_until("6 transfer").contains(&format!(", {size} bytes: ")));
+    }
+    let output = client("udp-client").args([&address, &"x".repeat(65_508)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output).lines().next().unwrap(),
+        "udp-client: MESSAGE has 65508 bytes, more than the 65507 bytes that one datagram holds"
+    );
+    let line = "x".repeat(65_508);
+    let output =
+        client("udp-client").args(["-q", &address, "-"]).write_stdin(line).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    assert!(stderr(&output).contains("65507"), "{}", stderr(&output));
+}
+
+#[test]
+fn each_line_is_a_datagram_of_its_own() {
+    let mut server = Server::start("udp-server", &["--count", "3"]);
+    let output = client("udp-client")
+        .args(["-q", &server.address.to_string(), "-"])
+        .write_stdin("first\n\nlast, without an end")
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&output), "first\n\nlast, without an end");
+    let (status, trace) = server.finish();
+    assert_eq!(status.code(), Some(0));
+    let transfers: Vec<&str> = trace
+        .iter()
+        .filter_map(|line| Some(line.split_once("6 transfer")?.1.split_once(", ")?.1))
+        .collect();
+    assert_eq!(transfers, [r"6 bytes: first\n", r"1 bytes: \n", "20 bytes: last, without an end"]);
+}
+
+#[test]
+fn a_silent_client_does_not_keep_the_next_ones_from_being_served() {
+    let server = Server::start("tcp-server", &[]);
+    let _silent: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    let output = client("tcp-client").arg(server.address.to_string()).output().unwrap();
+    assert_eq!(stdout(&output), "Received: Hello, server!\n");
+}
+
+#[test]
+fn count_serves_so_many_to_their_end_and_never_one_more() {
+    let mut server = Server::start("tcp-server", &["--count", "2"]);
+    let mut early = server.connect();
+    server.trace_until("5 establish");
+    let output = client("tcp-client").arg(server.address.to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    server.trace_until("7 close");
+    // All are accepted; the first is still being served.
+    let mut surplus = std::net::TcpStream::connect(server.address).unwrap();
+    let _ = surplus.write_all(b"not served");
+    early.write_all(b"still here").unwrap();
+    early.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut reply = String::new();
+    early.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "still here");
+    let (status, trace) = server.finish();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(trace.iter().filter(|line| line.contains("5 establish")).count(), 2, "{trace:#?}");
+    assert_eq!(surplus.read(&mut [0; 16]).unwrap_or(0), 0);
+}
+
+#[test]
+fn ipv6_works_in_brackets() {
+    for (server, program) in PAIRS {
+        let server = Server::at(server, &["--count=1"], "[::1]:0");
+        assert!(server.address.is_ipv6());
+        let output = client(program).arg(server.address.to_string()).output().unwrap();
+        assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+        assert!(stderr(&output).contains(", IPv6\n"));
+    }
+}
+
+#[test]
+fn localhost_is_reached() {
+    for (server, program) in PAIRS {
+        let server = Server::start(server, &["--count=1"]);
+        let output =
+            client(program).arg(format!("localhost:{}", server.address.port())).output().unwrap();
+        assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+    }
+}
+
+/// In a mount namespace of its own, whose /etc/hosts names ::1 first, and a server on either address.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_with_several_addresses_is_tried_ipv4_first_and_then_the_others() {
+    let hosts = std::env::temp_dir().join(format!("socket-lab-hosts-{}", std::process::id()));
+    std::fs::write(&hosts, "::1 both.test\n127.0.0.1 both.test\n").unwrap();
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let inside = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script]).arg(&hosts).args(args).output().unwrap()
+    };
+    if !inside(&["true"]).status.success() {
+        return skip("only root may mount its own /etc/hosts");
+    }
+    for (server, program) in PAIRS {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let server = Server::at(server, &["--count=1"], address);
+            let name = format!("both.test:{}", server.address.port());
+            let output = inside(&[program_path(program).to_str().unwrap(), &name]);
+            let error = stderr(&output);
+            assert_eq!(stdout(&output), "Received: Hello, server!\n", "{error}");
+            let tried: Vec<&str> = error
+                .lines()
+                .filter(|l| l.contains("4 connect") || l.contains(" sent, "))
+                .collect();
+            assert!(tried[0].contains("127.0.0.1:"), "{tried:#?}");
+            assert_eq!(
+                tried.last().unwrap().contains("[::1]:"),
+                server.address.is_ipv6(),
+                "{tried:#?}"
+            );
+        }
+    }
+    std::fs::remove_file(hosts).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_demo_works_twice_at_the_same_time_while_port_8888_is_taken() {
+    let _taken = (
+        std::net::TcpListener::bind("127.0.0.1:8888"),
+        std::net::UdpSocket::bind("127.0.0.1:8888"),
+    );
+    let demo = || {
+        let mut make = Command::new("make");
+        make.arg("demo").current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        make.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for output in [demo(), demo()].map(|child| child.wait_with_output().unwrap()) {
+        let (out, trace) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{out}{trace}");
+        assert_eq!(out.matches("Received: Hello, server!\n").count(), 2, "{out}");
+        for step in
+            ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"]
+        {
+            assert!(trace.contains(step), "{step} is missing:\n{trace}");
+        }
+    }
+}
