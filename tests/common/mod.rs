@@ -42,7 +42,8 @@ impl Server {
         Server::run(command)
     }
 
-    fn run(mut command: Command) -> Server {
+    /// Starts `command` and waits for its `ready on` line.
+    pub fn run(mut command: Command) -> Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let trace = lines(child.stderr.take().unwrap());

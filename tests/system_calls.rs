@@ -1,0 +1,163 @@
+//! Line by line down to the system: strace shows the document's calls in the document's order.
+#![cfg(target_os = "linux")] // strace(1) is of Linux.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{program_path, skip, Server};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A program under strace. With -D it stays our own child, so that the guard ends it and not strace.
+struct Traced {
+    command: Command,
+    file: PathBuf,
+}
+
+fn traced(program: &str, args: &[&str]) -> Traced {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+    let file = std::env::temp_dir().join(name);
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=network,close", "-o"]).arg(&file);
+    command.arg(program_path(program)).args(args);
+    Traced { command, file }
+}
+
+/// The network calls in their order, each with its arguments and result; close only of sockets.
+fn calls(file: &Path) -> Vec<String> {
+    let ended = |text: &str| text.lines().any(|line| line.contains("+++ exited with"));
+    let mut text = String::new();
+    while !ended(&text) {
+        std::thread::sleep(Duration::from_millis(5));
+        text = std::fs::read_to_string(file).unwrap();
+    }
+    std::fs::remove_file(file).unwrap();
+    let mut sockets = Vec::new();
+    let mut calls = Vec::new();
+    for line in text.lines() {
+        let call = line.split_once(' ').unwrap().1.trim();
+        let name = call.split('(').next().unwrap();
+        let result = call.rsplit(" = ").next().unwrap();
+        if name == "socket" || name == "accept4" || call.starts_with("<... accept4") {
+            sockets.push(format!("close({result})"));
+        }
+        let other_close =
+            name == "close" && !sockets.iter().any(|close| call.starts_with(&close[..]));
+        if !other_close && !call.starts_with("<...") && !call.starts_with("+++") {
+            calls.push(call.to_owned());
+        }
+    }
+    calls
+}
+
+/// Those of the document's calls among `calls`, as `name` or `setsockopt OPTION`.
+fn of_the_document(calls: &[String]) -> Vec<String> {
+    let names = ["socket", "bind", "listen", "connect", "accept4", "sendto", "recvfrom", "close"];
+    calls
+        .iter()
+        .filter_map(|call| {
+            let name = call.split('(').next().unwrap();
+            let option =
+                ["SO_REUSEADDR", "SO_KEEPALIVE"].iter().find(|option| call.contains(**option));
+            match option {
+                Some(option) => Some(format!("{name} {option}")),
+                None => names.contains(&name).then(|| name.to_owned()),
+            }
+        })
+        .collect()
+}
+
+fn has_strace() -> bool {
+    let found = Command::new("strace").arg("-V").output().is_ok();
+    if !found {
+        skip("there is no strace");
+    }
+    found
+}
+
+/// The calls of a server and of a client in one conversation.
+fn conversation(protocol: &str, options: &[&str]) -> [Vec<String>; 2] {
+    let mut args = options.to_vec();
+    args.push("--count=1");
+    if protocol == "tcp" {
+        args.push("--max-connections=1");
+    }
+    args.push("127.0.0.1:0");
+    let server = traced(&format!("{protocol}-server"), &args);
+    let mut running = Server::run(server.command);
+    let mut args = options.to_vec();
+    let address = running.address.to_string();
+    args.push(&address);
+    let mut client = traced(&format!("{protocol}-client"), &args);
+    assert!(client.command.output().unwrap().status.success());
+    assert!(running.finish().0.success());
+    [calls(&server.file), calls(&client.file)]
+}
+
+#[test]
+fn tcp_makes_the_calls_of_the_document_in_its_order() {
+    if !has_strace() {
+        return;
+    }
+    let [server, client] = conversation("tcp", &["-q"]);
+    assert_eq!(
+        of_the_document(&server),
+        [
+            "socket",
+            "setsockopt SO_REUSEADDR",
+            "bind",
+            "listen", // std's own, of 128
+            "listen",
+            "accept4",
+            "setsockopt SO_KEEPALIVE",
+            "recvfrom",
+            "sendto",
+            "recvfrom", // 0 bytes: the client has finished
+            "close",
+            "close",
+        ],
+        "{server:#?}"
+    );
+    assert!(server[0].contains("AF_INET, SOCK_STREAM"), "{server:#?}");
+    assert!(server.iter().any(|call| call.starts_with("listen(") && call.contains(", 4096)")));
+    assert_eq!(
+        of_the_document(&client),
+        ["socket", "connect", "sendto", "recvfrom", "recvfrom", "close"],
+        "{client:#?}"
+    );
+    assert!(client.iter().any(|call| call.starts_with("shutdown(") && call.contains("SHUT_WR")));
+}
+
+#[test]
+fn udp_makes_the_calls_of_the_document_in_its_order() {
+    if !has_strace() {
+        return;
+    }
+    let [server, client] = conversation("udp", &["-q"]);
+    assert_eq!(
+        of_the_document(&server),
+        ["socket", "bind", "recvfrom", "sendto", "close"],
+        "{server:#?}"
+    );
+    assert!(server[0].contains("AF_INET, SOCK_DGRAM"), "{server:#?}");
+    assert_eq!(
+        of_the_document(&client),
+        ["socket", "bind", "sendto", "recvfrom", "close"],
+        "{client:#?}"
+    );
+}
+
+#[test]
+fn quiet_makes_no_call_whose_only_use_is_the_trace() {
+    if !has_strace() {
+        return;
+    }
+    let count = |calls: &[Vec<String>; 2]| {
+        calls.iter().flatten().filter(|c| c.starts_with("getsockopt")).count()
+    };
+    assert_eq!(count(&conversation("tcp", &["-q"])), 0);
+    assert_eq!(count(&conversation("tcp", &[])), 4 + 2, "the other way round they are there");
+}
