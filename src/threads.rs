@@ -3,7 +3,9 @@
 //! The pre-threaded server of UNIX Network Programming, chapter 30, with a few threads to spare:
 //! each connection has a thread of its own, and in the common case that thread is already there.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, Scope};
 
@@ -13,6 +15,14 @@ const FEWEST_WAITING: u64 = 4;
 const MOST_WAITING: u64 = 64;
 /// Bytes: std's own 2 MiB are address space alone, but 10,000 of them are too much of it for some systems.
 const STACK_SIZE: usize = 64 * 1024;
+/// Bytes of address space to be free before a thread starts: more than malloc takes from its heap,
+/// where it might find them without asking the system.
+const RESERVE: usize = 33 * 1024 * 1024;
+static SEEN: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+
+/// The most connections at a time. Each thread takes four memory maps, Linux gives a process
+/// 65,530 (vm.max_map_count), and a thread that starts without one ends the program.
+pub const MOST: u64 = 15_000;
 
 /// Who waits and who serves. `to_accept` connections are still to come, beside one for each thread that waits.
 #[derive(Debug)]
@@ -102,10 +112,17 @@ impl Threads<'_, '_> {
     }
 
     fn start(&self) -> io::Result<()> {
+        // std ends the program when a new thread, or any small piece of work, finds no memory. So
+        // look for it first; the pointer is stored lest the optimizer spare itself the look.
+        let mut reserve = Vec::<u8>::new();
+        let found = reserve.try_reserve_exact(RESERVE).map_err(|_| ErrorKind::OutOfMemory);
+        SEEN.store(reserve.as_mut_ptr(), Relaxed);
+        drop(reserve);
         let threads = *self;
-        let started = Builder::new()
-            .stack_size(STACK_SIZE)
-            .spawn_scoped(self.scope, move || (threads.work)(&threads));
+        let work = move || (threads.work)(&threads);
+        let builder = Builder::new().stack_size(STACK_SIZE);
+        let started =
+            found.map_err(io::Error::from).and_then(|()| builder.spawn_scoped(self.scope, work));
         started.map(drop).map_err(|error| {
             self.places().shrink();
             error
@@ -115,5 +132,87 @@ impl Threads<'_, '_> {
     /// The lock is never held where anything could panic; if it were, the numbers would still be whole.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{run, Places, FEWEST_WAITING, MOST_WAITING};
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use std::sync::{Condvar, Mutex};
+
+    /// A crowd of `clients` comes and goes at once, as far as there is a thread for each.
+    fn burst(places: &mut Places, clients: u64) -> u64 {
+        while places.grow() {}
+        let served = (0..clients).take_while(|_| {
+            let waits = places.waiting > 0;
+            if waits {
+                places.begin();
+                places.grow();
+            }
+            waits
+        });
+        let served = served.count();
+        for _ in 0..served {
+            places.end();
+        }
+        served as u64
+    }
+
+    #[test]
+    fn four_wait_at_first_and_at_most_64_after_a_burst() {
+        let mut places = Places { limit: 1000, to_accept: u64::MAX - 1, waiting: 1, serving: 0 };
+        assert_eq!(burst(&mut places, 0), 0);
+        assert_eq!(places.waiting, FEWEST_WAITING);
+        assert_eq!(burst(&mut places, 10), 10);
+        assert_eq!(places.waiting, 10 + FEWEST_WAITING);
+        assert_eq!(burst(&mut places, 500), 500);
+        assert_eq!(places.waiting, MOST_WAITING);
+    }
+
+    #[test]
+    fn no_more_than_the_limit_are_served_at_a_time() {
+        for limit in [1, 2, 4, 100] {
+            let mut places = Places { limit, to_accept: u64::MAX - 1, waiting: 1, serving: 0 };
+            assert_eq!(burst(&mut places, 1000), limit);
+        }
+    }
+
+    #[test]
+    fn exactly_so_many_as_counted_are_accepted() {
+        for count in [1, 3, 4, 5, 77] {
+            let mut places = Places { limit: 1000, to_accept: count - 1, waiting: 1, serving: 0 };
+            assert_eq!(burst(&mut places, 1000), count);
+            assert_eq!((places.waiting, places.serving, places.to_accept), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_thread_that_did_not_start_leaves_its_place_to_another() {
+        let mut places = Places { limit: 1000, to_accept: 4, waiting: 1, serving: 0 };
+        assert!(places.grow());
+        places.shrink();
+        assert_eq!((places.waiting, places.to_accept), (1, 4));
+        assert_eq!(burst(&mut places, 1000), 5);
+    }
+
+    /// Each of 20 pretended connections stays open until ten are: with fewer threads it would hang.
+    #[test]
+    fn run_serves_several_at_a_time_and_returns_when_all_have_ended() {
+        let (accepted, open, changed) = (AtomicU64::new(0), Mutex::new(0), Condvar::new());
+        run(10, 20, |threads| loop {
+            accepted.fetch_add(1, SeqCst);
+            threads.begin().unwrap();
+            let mut number = open.lock().unwrap();
+            *number += 1;
+            changed.notify_all();
+            let together = if *number <= 10 { 10 } else { 20 };
+            drop(changed.wait_while(number, |number| *number < together).unwrap());
+            if !threads.end() {
+                return;
+            }
+        });
+        assert_eq!(accepted.into_inner(), 20);
     }
 }

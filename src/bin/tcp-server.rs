@@ -48,6 +48,9 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     // drops what does not fit, and those clients try again only after 1 s, 3 s, 7 s.
     let backlog = args.number("--backlog")?;
     let limit = args.number("--max-connections")?;
+    if limit > threads::MOST {
+        return Err(Failure::usage(format!("--max-connections is at most {}", threads::MOST)));
+    }
     let idle_timeout = args.seconds("--idle-timeout")?;
     let count = args.number("--count")?;
     // host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
@@ -92,7 +95,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         };
         match threads.begin() {
             Ok(false) => (),
-            Ok(true) => FULL.call_once(|| step!("5 establish", "{limit} are open: others wait")),
+            Ok(true) => FULL.call_once(|| step!("5 establish", "{limit} are open, others wait")),
             Err(error) => NO_THREAD.call_once(|| step!("5 establish", "no more threads: {error}")),
         }
         let mut echoed = 0;
@@ -143,7 +146,9 @@ fn echo(
         conn.write_all(data)?;
         let length = data.len();
         *echoed += length as u64;
-        if length == buffer.len() && length < 64 * 1024 {
+        // Without memory for more it goes on as it is.
+        let is_stream = length == buffer.len() && length < 64 * 1024;
+        if is_stream && buffer.try_reserve_exact(length).is_ok() {
             buffer.resize(2 * length, 0);
         }
     }

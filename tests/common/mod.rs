@@ -80,6 +80,11 @@ impl Server {
         }
     }
 
+    /// Closes our end of its stderr.
+    pub fn forget_trace(&mut self) {
+        self.trace = channel().1;
+    }
+
     /// Whether it is still running.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

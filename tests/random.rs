@@ -1,0 +1,78 @@
+//! Arguments and received bytes of any content: never a panic, a signal, or a control character shown.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{client, noise, stderr};
+use socket_lab::trace::text;
+use std::ffi::OsString;
+
+/// Of the bytes of which an argument can be made here: all but NUL, and text alone where it must be.
+fn argument(bytes: &[u8]) -> OsString {
+    let bytes: Vec<u8> = bytes.iter().map(|byte| (*byte).max(1)).collect();
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStringExt::from_vec(bytes);
+    #[cfg(not(unix))]
+    return String::from_utf8_lossy(&bytes).into_owned().into();
+}
+
+/// With `--help` behind them the programs end at once, whatever the arguments before it.
+fn assert_ends_well(program: &str, args: &[OsString]) {
+    let output = client(program).args(args).arg("--help").output().unwrap();
+    let shown = stderr(&output);
+    assert!(
+        matches!(output.status.code(), Some(0..=2)),
+        "{program} {args:?}: {:?} {shown}",
+        output.status
+    );
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{program} {args:?}: {shown}");
+    assert!(shown.len() < 1000, "{program} {args:?}: {shown}");
+}
+
+#[test]
+fn any_arguments_end_with_exit_code_0_1_or_2() {
+    let programs = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
+    let noise = noise(100_000);
+    for (number, program) in programs.into_iter().enumerate() {
+        for length in 0..=3 {
+            for round in 0..40 {
+                let start = 1000 * number + 100 * length + 2 * round;
+                let one = argument(&noise[start..start + length]);
+                let other = argument(&noise[start + 50..start + 50 + length]);
+                assert_ends_well(program, &[one.clone()]);
+                assert_ends_well(program, &["--count".into(), one.clone(), other]);
+                let option = [&b"--"[..], &noise[start..start + length]].concat();
+                assert_ends_well(program, &[argument(&option)]);
+            }
+        }
+        assert_ends_well(program, &[argument(&noise)]);
+        assert_ends_well(program, &["x".repeat(100 << 10).into()]);
+        assert_ends_well(program, &[argument(&(1..32).collect::<Vec<u8>>())]);
+    }
+}
+
+#[test]
+fn any_bytes_are_shown_as_at_most_60_characters_without_controls() {
+    let noise = noise(1 << 20);
+    for length in 0..300 {
+        for start in (0..noise.len() - 300).step_by(noise.len() / 100) {
+            // Some of it mostly text, so that long runs of it are there too.
+            for mask in [0xff, 0x7f] {
+                let bytes: Vec<u8> =
+                    noise[start..start + length].iter().map(|byte| byte & mask).collect();
+                let shown = text(&bytes);
+                assert!(!shown.contains(char::is_control), "{bytes:?}: {shown:?}");
+                let (cut, width) = (shown.ends_with('…'), shown.chars().count());
+                assert!(width <= 60 || (cut && width == 61), "{bytes:?}: {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn text_that_is_fit_to_show_is_shown_as_it_is() {
+    for line in ["", "Hello, server!", "你好", "e\u{301}", "👩‍🔬", "مرحبا", r"a \ backslash"]
+    {
+        assert_eq!(text(line.as_bytes()), line);
+    }
+}

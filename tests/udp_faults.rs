@@ -1,0 +1,212 @@
+//! What ends other UDP servers and misleads other clients: strange sources, lost and foreign datagrams.
+#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{client, noise, skip, stderr, stdout, udp_peer, Server, PATIENCE};
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// The server answers the next client.
+fn assert_serves(server: &Server) {
+    let output = client("udp-client")
+        .args(["--tries=3", "--timeout=5", &server.address.to_string()])
+        .output();
+    let output = output.unwrap();
+    assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+}
+
+/// Sends a datagram of 5 bytes from any source port, through a raw socket: only root may.
+fn send_from(port: u16, server: SocketAddr) -> bool {
+    let script = "
+import socket, struct, sys
+source, target = int(sys.argv[1]), int(sys.argv[2])
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.sendto(struct.pack('!HHHH', source, target, 8 + 5, 0) + b'bogus', ('127.0.0.1', 0))
+";
+    let python = Command::new("python3")
+        .args(["-c", script, &port.to_string(), &server.port().to_string()])
+        .output();
+    python.map_or(false, |output| output.status.success())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_no_client_sends_is_ignored_said_and_not_answered() {
+    let mut server = Server::start("udp-server", &[]);
+    let well_known = match UdpSocket::bind("127.0.0.1:7") {
+        Ok(socket) => socket,
+        Err(_) => return skip("only root may send from port 7"),
+    };
+    well_known.send_to(b"bogus", server.address).unwrap();
+    let line = server.trace_until("6 transfer");
+    assert_eq!(
+        line,
+        "udp-server: 6 transfer   127.0.0.1:7, 5 bytes ignored: no client sends from there"
+    );
+    for port in [0, server.address.port()] {
+        if !send_from(port, server.address) {
+            return skip("a raw socket needs python3 and root");
+        }
+        let line = server.trace_until("6 transfer");
+        assert!(line.contains(&format!(" 127.0.0.1:{port}, 5 bytes ignored: ")), "{line}");
+    }
+    assert_serves(&server);
+    server.trace_until("14 bytes: Hello");
+    assert_eq!(
+        server.seen.iter().filter(|line| line.contains("6 transfer")).count(),
+        4,
+        "{:#?}",
+        server.seen
+    );
+    well_known.set_nonblocking(true).unwrap();
+    assert_eq!(well_known.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_for_all_addresses_knows_its_own_too() {
+    let mut server = Server::at("udp-server", &[], "0.0.0.0:0");
+    server.address.set_ip([127, 0, 0, 1].into());
+    if !send_from(server.address.port(), server.address) {
+        return skip("a raw socket needs python3 and root");
+    }
+    assert!(server.trace_until("6 transfer").contains("5 bytes ignored"));
+    assert_serves(&server);
+}
+
+#[test]
+fn an_empty_and_a_largest_datagram_come_back_and_a_client_that_has_gone_is_no_harm() {
+    let server = Server::start("udp-server", &[]);
+    let socket_here = socket();
+    for size in [0, 65_507] {
+        let data = noise(size);
+        socket_here.send_to(&data, server.address).unwrap();
+        let mut reply = vec![0; 70_000];
+        let (length, from) = socket_here.recv_from(&mut reply).unwrap();
+        assert!(reply[..length] == data && from == server.address);
+    }
+    for _ in 0..100 {
+        socket().send_to(b"not waiting for the answer", server.address).unwrap();
+    }
+    assert_serves(&server);
+}
+
+#[test]
+fn after_a_flood_of_100_000_datagrams_the_next_client_is_answered() {
+    let mut server = Server::start("udp-server", &["-q"]);
+    let flood = socket();
+    for _ in 0..100_000 {
+        let _ = flood.send_to(&[0; 64], server.address);
+    }
+    assert_serves(&server);
+    assert!(server.is_alive());
+}
+
+#[test]
+fn drop_every_loses_every_nth_and_the_client_asks_again() {
+    let mut server = Server::start("udp-server", &["--drop-every=2", "--count=3"]);
+    let address = server.address.to_string();
+    let output = client("udp-client")
+        .args(["--timeout=0.2", &address, "-"])
+        .write_stdin("1\n2\n3\n")
+        .output();
+    let output = output.unwrap();
+    assert_eq!(stdout(&output), "1\n2\n3\n");
+    let (status, trace) = server.finish();
+    assert_eq!(status.code(), Some(0));
+    let lost: Vec<bool> = trace
+        .iter()
+        .filter(|line| line.contains("6 transfer"))
+        .map(|line| line.contains("lost"))
+        .collect();
+    assert_eq!(lost, [false, true, false, true, false], "{trace:#?}");
+    assert_eq!(stderr(&output).matches("try 2 of 3").count(), 2);
+    // All lost, as far as this client can see.
+    let server = Server::start("udp-server", &["--drop-every=1"]);
+    let output = client("udp-client")
+        .args(["-q", "--timeout=0.05", "--tries=2", &server.address.to_string()])
+        .output();
+    assert_eq!(output.unwrap().status.code(), Some(1));
+}
+
+/// The client's reply and trace; `serve` gets its first datagram, and where it came from.
+fn against(serve: fn(UdpSocket, SocketAddr), options: &[&str]) -> (Option<i32>, String, String) {
+    let address = udp_peer(move |socket| {
+        let (_, from) = socket.recv_from(&mut [0; 100]).unwrap();
+        serve(socket, from);
+    });
+    let output = client("udp-client").args(options).arg(address).output().unwrap();
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+#[test]
+fn a_strangers_reply_is_ignored_and_said() {
+    fn serve(socket: UdpSocket, from: SocketAddr) {
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"stranger", from).unwrap();
+        socket.send_to(b"real", from).unwrap();
+    }
+    let (code, reply, trace) = against(serve, &[]);
+    assert_eq!((code, reply.as_str()), (Some(0), "Received: real\n"));
+    assert!(trace.contains(", 8 bytes ignored: not the server\n"), "{trace}");
+}
+
+#[test]
+fn a_steady_stream_of_strangers_does_not_prolong_the_wait() {
+    fn serve(_: UdpSocket, from: SocketAddr) {
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // Every millisecond, until the client has gone and its port with it.
+        stranger.connect(from).unwrap();
+        while stranger.send(b"stranger").is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let (code, reply, trace) = against(serve, &["--timeout=0.1", "--tries=2"]);
+    assert_eq!((code, reply.as_str()), (Some(1), ""), "{trace}");
+    assert!(trace.contains("ignored: not the server"), "{trace}");
+}
+
+#[test]
+fn a_late_reply_to_an_earlier_try_is_taken() {
+    fn serve(socket: UdpSocket, from: SocketAddr) {
+        // It answers the first try when the second one comes.
+        let (_, again) = socket.recv_from(&mut [0; 100]).unwrap();
+        assert_eq!(again, from);
+        socket.send_to(b"late", from).unwrap();
+    }
+    let (code, reply, trace) = against(serve, &["--timeout=0.1", "--tries=1000"]);
+    assert_eq!((code, reply.as_str()), (Some(0), "Received: late\n"), "{trace}");
+}
+
+/// Two replies to the first line: the second of them must not pass for that to the next line.
+#[test]
+fn a_reply_too_many_is_not_taken_for_the_reply_to_the_next_line() {
+    let address = udp_peer(|socket| {
+        let mut buffer = [0; 100];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            for _ in 0..2 {
+                socket.send_to(&buffer[..length], from).unwrap();
+            }
+        }
+    });
+    let output =
+        client("udp-client").args([&address, "-"]).write_stdin("1\n2\n3\n").output().unwrap();
+    assert_eq!(stdout(&output), "1\n2\n3\n");
+}
+
+#[test]
+fn a_reply_may_be_longer_than_the_message_and_empty() {
+    let (code, reply, _) = against(|socket, from| drop(socket.send_to(&[b'y'; 65_507], from)), &[]);
+    assert!(code == Some(0) && reply == format!("Received: {}\n", "y".repeat(65_507)));
+    let (code, reply, _) = against(|socket, from| drop(socket.send_to(b"", from)), &[]);
+    assert_eq!((code, reply.as_str()), (Some(0), "Received: \n"));
+}
