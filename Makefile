@@ -1,6 +1,6 @@
 # Each target is the command a developer would type; `make` alone lists them.
 
-.PHONY: help build demo test soak lint doc check clean
+.PHONY: help build demo python test soak lint doc check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -16,6 +16,9 @@ demo: build ## a TCP and a UDP conversation, step by step
 	    cargo run --quiet --bin $$protocol-client -- "$${line##* }"; \
 	  } || exit 1; \
 	done
+
+python: ## the same conversations of the Python samples, line by line
+	@tests/python/demo.sh
 
 test: ## all tests but the heavy ones
 	cargo test

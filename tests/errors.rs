@@ -1,5 +1,6 @@
 //! What fails, and how the programs say so: program, action, address and reason, then a hint; exit code 1.
-#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::pedantic, clippy::indexing_slicing)]
 
 mod common;
 

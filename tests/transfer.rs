@@ -1,5 +1,6 @@
 //! Data over TCP and UDP, both ways: whole, of any size, for several clients, by name and by number.
-#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::pedantic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -62,9 +63,9 @@ fn both_sides_trace_the_steps_of_the_document_with_both_ends_of_the_connection()
             &format!(
                 "tcp-client: 5 establish  {local}, bound by the system, to {address}, SO_ACCEPTCONN=0, SO_ERROR=0"
             ),
-            "tcp-client: 6 transfer   14 bytes sent: Hello, server!",
+            "tcp-client: 6 transfer   14 bytes sent",
             "tcp-client: 6 transfer   14 bytes received: Hello, server!",
-            "tcp-client: 7 close      14 bytes received, identical",
+            "tcp-client: 7 close      14 bytes received, identical to what was sent",
         ]
     );
 
@@ -90,9 +91,7 @@ fn both_sides_trace_the_steps_of_the_document_with_both_ends_of_the_connection()
         [
             "udp-client: 1 create     UDP, IPv4",
             &format!("udp-client: 2 bind       {local}, chosen by the system"),
-            &format!(
-                "udp-client: 6 transfer   {address}, 14 bytes sent, try 1 of 3: Hello, server!"
-            ),
+            &format!("udp-client: 6 transfer   {address}, 14 bytes sent, try 1 of 3"),
             &format!("udp-client: 6 transfer   {address}, 14 bytes received: Hello, server!"),
             &format!("udp-client: 7 close      {local}"),
         ]

@@ -1,5 +1,6 @@
 //! What ends other UDP servers and misleads other clients: strange sources, lost and foreign datagrams.
-#![allow(missing_docs, clippy::unwrap_used, clippy::pedantic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::pedantic, clippy::indexing_slicing)]
 
 mod common;
 

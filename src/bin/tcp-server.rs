@@ -2,8 +2,8 @@
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/tcp_server.py.
 
-// import socket
-// import sys
+//              import socket
+//              import sys
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -53,8 +53,8 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     }
     let idle_timeout = args.seconds("--idle-timeout")?;
     let count = args.number("--count")?;
-    // host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-    // port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    //              host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+    //              port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
     let address = args.text("ADDRESS");
     let addresses = resolve(address)?;
     let failed = |error: io::Error| cannot("listen on", address, &error);
@@ -70,17 +70,20 @@ fn run(args: &Arguments) -> Result<(), Failure> {
 
     // 3 listen     server_socket.listen(5)
     listen(&server_socket, backlog).map_err(failed)?;
+    //              print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    //              print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
     step!(
         "3 listen",
         "queue of {backlog}, SO_ACCEPTCONN={}, SO_ERROR={}",
         getsockopt(&server_socket, SO_ACCEPTCONN)?,
         getsockopt(&server_socket, SO_ERROR)?
     );
-    // print('ready on', server_socket.getsockname())
+    //              print('ready on %s:%d' % server_socket.getsockname())
     print(&[format!("tcp-server ready on {local}\n").as_bytes()])?;
 
-    // while True:
-    // What the Rust adds: several threads run this loop, so that no client waits for another.
+    // The one thing that the Rust adds: several threads run this loop, so that no client waits for
+    // another.
+    //              while True:
     threads::run(limit, count, |threads| loop {
         // 5 establish  conn, addr = server_socket.accept()
         let (conn, addr) = match server_socket.accept() {
@@ -133,8 +136,8 @@ fn echo(
     loop {
         // 6 transfer   data = conn.recv(1024)
         let data = match conn.read(&mut buffer) {
-            // if not data:
-            //     break
+            //              if not data:
+            //                  break
             Ok(0) => break,
             Ok(length) => buffer.get(..length).unwrap_or_default(),
             // Ctrl-Z and fg cut short every wait that has a time-out: signal(7).

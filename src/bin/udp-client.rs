@@ -2,8 +2,8 @@
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/udp_client.py.
 
-// import socket
-// import sys
+//              import socket
+//              import sys
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -36,13 +36,13 @@ fn main() -> ExitCode {
 fn run(args: &Arguments) -> Result<(), Failure> {
     let timeout = args.seconds("--timeout")?;
     let tries = args.number("--tries")?;
-    // host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-    // port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    //              host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+    //              port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
     let address = args.text("ADDRESS");
-    // message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
+    //              message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
     let message = args.text("MESSAGE");
     let addresses = resolve(address)?;
-    // 65,535 bytes less the header of UDP and, in IPv4, that of IP (RFC 768, RFC 791).
+    // At most 65,535 bytes with the header of UDP and, in IPv4, that of IP (RFC 768, RFC 791).
     let largest = if addresses.iter().any(SocketAddr::is_ipv4) { 65_507 } else { 65_527 };
     let too_long = format!("more than the {largest} bytes that one datagram holds");
     let mut left = &*addresses;
@@ -105,12 +105,7 @@ fn ask(
     for attempt in 1..=tries {
         // 6 transfer   client_socket.sendto(message.encode(), (host, port))
         client_socket.send_to(message, server).map_err(failed)?;
-        step!(
-            "6 transfer",
-            "{server}, {} bytes sent, try {attempt} of {tries}: {}",
-            message.len(),
-            text(message)
-        );
+        step!("6 transfer", "{server}, {} bytes sent, try {attempt} of {tries}", message.len());
         // For the try as a whole: a stranger's datagrams do not prolong it.
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {

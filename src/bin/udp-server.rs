@@ -2,8 +2,8 @@
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/udp_server.py.
 
-// import socket
-// import sys
+//              import socket
+//              import sys
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -36,8 +36,8 @@ fn main() -> ExitCode {
 fn run(args: &Arguments) -> Result<(), Failure> {
     let count = args.number("--count")?;
     let drop_every = args.number("--drop-every")?;
-    // host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-    // port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    //              host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+    //              port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
     let address = args.text("ADDRESS");
     let failed = |error: io::Error| cannot("bind", address, &error);
 
@@ -48,13 +48,13 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     step!("1 create", "UDP, {}", family(&local));
     step!("2 bind", "{local}");
 
-    // print('ready on', server_socket.getsockname())
+    //              print('ready on %s:%d' % server_socket.getsockname())
     print(&[format!("udp-server ready on {local}\n").as_bytes()])?;
 
     // Of the largest datagram: what does not fit is cut off, and on Windows an error.
     let mut buffer = vec![0; 65_536];
     let (mut received, mut answered) = (0, 0);
-    // while True:
+    //              while True:
     while answered < count {
         // 6 transfer   data, addr = server_socket.recvfrom(1024)
         let (data, addr) = match server_socket.recv_from(&mut buffer) {
