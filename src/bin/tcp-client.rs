@@ -22,10 +22,10 @@ Usage: tcp-client [OPTIONS] [ADDRESS] [MESSAGE]
 Sends a message to a server and prints the reply.
 
   ADDRESS  HOST:PORT of the server [default: 127.0.0.1:8888]
-  MESSAGE  '-' sends standard input, and prints the bytes of the reply alone [default: Hello, server!]
+  MESSAGE  '-' is standard input, all of it [default: Hello, server!]
 
 Options:
-      --timeout SECONDS  for connecting, and for each wait on the reply to a MESSAGE; 0: no limit [default: 10]
+      --timeout SECONDS  connecting, and each wait for a reply; 0: no limit [default: 10]
   -q, --quiet            no step lines
   -h, --help             print this and end
   -V, --version          print the version and end

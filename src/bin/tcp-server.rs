@@ -23,12 +23,12 @@ Usage: tcp-server [OPTIONS] [ADDRESS]
 
 Sends back to every client what it sends.
 
-  ADDRESS  HOST:PORT to listen on; port 0: the system chooses one [default: 127.0.0.1:8888]
+  ADDRESS  HOST:PORT; port 0: the system chooses one [default: 127.0.0.1:8888]
 
 Options:
-      --backlog N             length of the queue of connections not yet accepted [default: 4096]
-      --max-connections N     open at a time; further ones wait in the queue [default: 1000]
-      --idle-timeout SECONDS  close a connection that neither sends nor takes data; 0: never [default: 300]
+      --backlog N             length of the queue of listen [default: 4096]
+      --max-connections N     open at a time; others wait [default: 1000]
+      --idle-timeout SECONDS  close one that is idle; 0: never [default: 300]
       --count N               end after serving N connections
   -q, --quiet                 no step lines
   -h, --help                  print this and end

@@ -19,7 +19,7 @@ Usage: udp-client [OPTIONS] [ADDRESS] [MESSAGE]
 Sends a message to a server and prints the reply.
 
   ADDRESS  HOST:PORT of the server [default: 127.0.0.1:8888]
-  MESSAGE  '-' sends each line of standard input, and prints the bytes of the replies alone [default: Hello, server!]
+  MESSAGE  '-' is standard input, each line a datagram [default: Hello, server!]
 
 Options:
       --timeout SECONDS  wait for the reply to one try; 0: no limit [default: 1]

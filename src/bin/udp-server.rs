@@ -19,7 +19,7 @@ Usage: udp-server [OPTIONS] [ADDRESS]
 
 Sends every datagram back to where it came from.
 
-  ADDRESS  HOST:PORT to receive on; port 0: the system chooses [default: 127.0.0.1:8888]
+  ADDRESS  HOST:PORT; port 0: the system chooses one [default: 127.0.0.1:8888]
 
 Options:
       --count N       end after answering N datagrams
