@@ -1,9 +1,9 @@
 # Each target is the command a developer would type; `make` alone lists them.
 
-.PHONY: help build demo python test soak lint doc check clean
+.PHONY: help build demo python test soak bench bench-plot lint doc check clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
 build: ## build the four programs
 	cargo build --bins
@@ -25,6 +25,14 @@ test: ## all tests but the heavy ones
 
 soak: ## the heavy tests
 	cargo test --release -- --ignored
+
+bench: ## how fast, as ratios; PEER='NAME=COMMAND with PORT' names another server
+	cargo bench --bench echo -- $(if $(PEER),--peer '$(PEER)')
+
+bench-plot: ## the same as a picture, benches/echo.svg
+	cargo bench --bench echo -- --only clients --json $(if $(PEER),--peer '$(PEER)') | \
+	  python3 benches/plot.py > target/echo.svg
+	cp target/echo.svg benches/echo.svg
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --check

@@ -10,11 +10,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a rate is measured in each round.
-const WINDOW: Duration = Duration::from_millis(400);
+const WINDOW: Duration = Duration::from_millis(250);
 const PYTHON_TCP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tcp_server.py");
 const PYTHON_UDP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/udp_server.py");
 const PYTHON_CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tcp_client.py");
@@ -84,13 +85,13 @@ impl Server {
         let mut child = command.stdout(stdout).stderr(stderr).spawn().ok()?;
         let _ = std::fs::remove_file(trace);
         if let Some(stdout) = child.stdout.take() {
-            let mut line = String::new();
-            BufReader::new(stdout).read_line(&mut line).unwrap();
-            if !line.contains("ready on ") {
+            let mut lines = BufReader::new(stdout).lines();
+            let ready = lines.find_map(|line| line.ok().filter(|line| line.contains("ready on ")));
+            if ready.is_none() {
                 eprintln!("{name} does not say that it is ready: left out");
-                return None;
             }
-            let address = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+            let ready = ready?;
+            let address = ready.rsplit(' ').next().unwrap().parse().unwrap();
             return Some(Server { child, address });
         }
         let server = Server { child, address: free };
@@ -136,36 +137,38 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// What one measurement gives: its value, and how many operations the server did for it in all.
+/// What one measurement gives: its value, how many operations the server did for it in all, and
+/// the memory of a connection where that is what is measured.
 struct Sample {
     value: f64,
     operations: f64,
+    memory: f64,
 }
 
 /// `clients` threads do `work` again and again for the window: how often in a second.
 fn rate<S>(clients: usize, start: impl Fn() -> S + Sync, work: impl Fn(&mut S) + Sync) -> Sample {
-    let (done, stop, ready) = (AtomicU64::new(0), AtomicBool::new(false), AtomicU64::new(0));
+    let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    // None begins before all are connected.
+    let connected = Barrier::new(clients + 1);
     let value = thread::scope(|scope| {
         for _ in 0..clients {
             scope.spawn(|| {
                 let mut state = start();
-                ready.fetch_add(1, Relaxed);
+                connected.wait();
                 while !stop.load(Relaxed) {
                     work(&mut state);
                     done.fetch_add(1, Relaxed);
                 }
             });
         }
-        while ready.load(Relaxed) < clients as u64 {
-            thread::sleep(Duration::from_millis(1));
-        }
+        connected.wait();
         let (before, begin) = (done.load(Relaxed), Instant::now());
         thread::sleep(WINDOW);
         let value = (done.load(Relaxed) - before) as f64 / begin.elapsed().as_secs_f64();
         stop.store(true, Relaxed);
         value
     });
-    Sample { value, operations: done.into_inner() as f64 }
+    Sample { value, operations: done.into_inner() as f64, memory: f64::NAN }
 }
 
 /// A request of `size` bytes in `writes` pieces, and its echo.
@@ -212,11 +215,15 @@ fn stream(server: &Server) -> Sample {
             (&stream).read_exact(&mut data).unwrap();
         }
     });
-    Sample { value: MIB as f64 / begin.elapsed().as_secs_f64(), operations: 1.0 }
+    Sample { value: MIB as f64 / begin.elapsed().as_secs_f64(), operations: 1.0, memory: f64::NAN }
 }
 
-fn open_5000(server: &Server) -> (Sample, Vec<TcpStream>) {
-    let begin = Instant::now();
+/// The seconds until 5,000 clients that come at once are all answered, and the KiB of the server's
+/// own memory for each. The kernel's come on top, for every server with threads alike: 16 KiB of stack.
+fn open_5000(server: &Server) -> Sample {
+    drop(connect(server.address));
+    thread::sleep(Duration::from_millis(50));
+    let (before, begin) = (server.resident(), Instant::now());
     let streams: Vec<TcpStream> = thread::scope(|scope| {
         let opened = (0..20).map(|_| {
             scope.spawn(|| {
@@ -234,17 +241,9 @@ fn open_5000(server: &Server) -> (Sample, Vec<TcpStream>) {
         let opened: Vec<_> = opened.collect();
         opened.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    (Sample { value: begin.elapsed().as_secs_f64(), operations: 5000.0 }, streams)
-}
-
-/// KiB of the server's own memory for each of 5,000 idle connections; the kernel's (a stack of
-/// 16 KiB for each thread, and the socket) come on top, for every server alike.
-fn memory(server: &Server) -> Sample {
-    drop(connect(server.address));
-    thread::sleep(Duration::from_millis(50));
-    let before = server.resident();
-    let (_, streams) = open_5000(server);
-    Sample { value: (server.resident() - before) / streams.len() as f64, operations: 1.0 }
+    let value = begin.elapsed().as_secs_f64();
+    let memory = (server.resident() - before) / streams.len() as f64;
+    Sample { value, operations: 5000.0, memory }
 }
 
 /// `outstanding` datagrams are under way at a time; a lost one is sent again after 100 ms.
@@ -276,7 +275,11 @@ fn client(command: &[String]) -> Sample {
         let output = Command::new(&words[0]).args(&words[1..]).output().unwrap();
         assert_eq!(output.stdout, b"Received: Hello, server!\n");
     }
-    Sample { value: begin.elapsed().as_secs_f64() * 1000.0 / 20.0, operations: 20.0 }
+    Sample {
+        value: begin.elapsed().as_secs_f64() * 1000.0 / 20.0,
+        operations: 20.0,
+        memory: f64::NAN,
+    }
 }
 
 fn words(command: &[&str]) -> Vec<String> {
@@ -310,9 +313,9 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let one: Option<&[&str]> = Some(&["python3", "-u", PYTHON_TCP, "127.0.0.1", "0"]);
-    let many: Option<&[&str]> = Some(&["python3", "-c", PYTHON_THREADS]);
-    let udp: Option<&[&str]> = Some(&["python3", "-u", PYTHON_UDP, "127.0.0.1", "0"]);
+    let one: Option<&[&str]> = Some(&["-u", PYTHON_TCP, "127.0.0.1", "0"]);
+    let many: Option<&[&str]> = Some(&["-c", PYTHON_THREADS]);
+    let udp: Option<&[&str]> = Some(&["-u", PYTHON_UDP, "127.0.0.1", "0"]);
     let mut rows = Vec::new();
     let mut row = |name: String, unit, python, protocol, measure: Measure| {
         rows.push(Row { name, unit, python, protocol, measure });
@@ -341,8 +344,7 @@ fn rows() -> Vec<Row> {
         let name = format!("connections from {clients} clients");
         row(name, "connections/s", many, "tcp", Box::new(move |s| connections(s, clients)));
     }
-    row("5000 connections opened".into(), "s", many, "tcp", Box::new(|s| open_5000(s).0));
-    row("memory of each of 5000".into(), "KiB", many, "tcp", Box::new(memory));
+    row("5000 connections opened".into(), "s", many, "tcp", Box::new(open_5000));
     for (size, outstanding) in [(64, 1), (64, 32), (1400, 1), (1400, 32)] {
         let name = format!("datagrams of {size}, {outstanding} under way");
         row(name, "datagrams/s", udp, "udp", Box::new(move |s| datagrams(s, size, outstanding)));
@@ -384,12 +386,14 @@ fn print(json: bool, name: &str, unit: &str, results: &mut [(String, Vec<f64>)])
     }
 }
 
-fn has_python() -> bool {
-    let found = Command::new("python3").arg("-V").output().is_ok();
-    if !found {
+/// The interpreter itself, and not a script that looks for it.
+fn find_python() -> Option<String> {
+    let script = "import sys; print(sys.executable)";
+    let found = Command::new("python3").args(["-c", script]).output().ok();
+    if found.is_none() {
         eprintln!("there is no python3: its rows are left out");
     }
-    found
+    Some(String::from_utf8_lossy(&found?.stdout).trim().to_owned())
 }
 
 fn main() {
@@ -421,7 +425,7 @@ fn main() {
         }
     }
     let wanted = |name: &str| only.as_ref().map_or(true, |only| name.contains(&only[..]));
-    let python = has_python();
+    let python = find_python();
     let own = std::env::current_exe().unwrap().display().to_string();
     if !json {
         println!(
@@ -439,8 +443,13 @@ fn main() {
             servers.push(("traced".to_owned(), traced));
         }
         // Python has no place in the row of 1,000 clients: it takes seconds to get through one.
-        if let Some(command) = row.python.filter(|_| python && !row.name.contains("1000,")) {
-            servers.push(("python".to_owned(), words(command)));
+        if let Some((command, python)) =
+            row.python.filter(|_| !row.name.contains("1000,")).zip(python.as_ref())
+        {
+            servers.push((
+                "python".to_owned(),
+                [std::slice::from_ref(python), &words(command)].concat(),
+            ));
         }
         if row.protocol == "tcp" {
             servers.extend(peers.iter().cloned());
@@ -451,11 +460,12 @@ fn main() {
         let running: Vec<(String, Server)> = servers.iter().filter_map(start).collect();
         let mut values: Vec<(String, Vec<f64>)> =
             running.iter().map(|(name, _)| (name.clone(), vec![])).collect();
+        let mut memory = values.clone();
         let mut work = vec![(0.0, 0.0); running.len()];
         for round in 0..rounds {
             for (at, (name, server)) in running.iter().enumerate() {
-                // Memory is that of a server at its first crowd, so each round has a new one.
-                let fresh = if row.unit == "KiB" && round > 0 {
+                // Each crowd is a server's first, whose memory is not yet what another one left.
+                let fresh = if row.unit == "s" && round > 0 {
                     servers.iter().find(|(other, _)| other == name).and_then(start)
                 } else {
                     None
@@ -464,11 +474,15 @@ fn main() {
                 let before = server.processor_time();
                 let sample = (row.measure)(server);
                 values[at].1.push(sample.value);
+                memory[at].1.push(sample.memory);
                 work[at].0 += server.processor_time() - before;
                 work[at].1 += sample.operations;
             }
         }
         print(json, &row.name, row.unit, &mut values);
+        if row.unit == "s" {
+            print(json, "memory of each of 5000", "KiB", &mut memory);
+        }
         if row.unit.ends_with("/s") && row.unit != "MiB/s" {
             let mut each: Vec<(String, Vec<f64>)> = values
                 .iter()
@@ -478,9 +492,9 @@ fn main() {
             print(json, &format!("{}: processor", row.name), "µs each", &mut each);
         }
     }
-    if wanted("a whole run of the client") && python {
+    if let Some(python) = python.filter(|_| wanted("a whole run of the client")) {
         let ours = words(&[program("tcp-client"), "-q", "HOST:PORT"]);
-        let theirs = words(&["python3", PYTHON_CLIENT, "HOST", "PORT"]);
+        let theirs = words(&[&python, PYTHON_CLIENT, "HOST", "PORT"]);
         let mut values = [("python".to_owned(), vec![]), ("ours".to_owned(), vec![])];
         for _ in 0..rounds {
             values[0].1.push(client(&theirs).value);
