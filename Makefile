@@ -8,12 +8,13 @@ help: ## list the targets
 build: ## build the four programs
 	cargo build --bins
 
+# cargo install, because it works without a network too: it does not ask for what only tests need.
 # Each server ends by itself after its one client, and its `ready on` line names the port to use.
-demo: build ## a TCP and a UDP conversation, step by step
+demo: ## a TCP and a UDP conversation, step by step
+	@cargo install --quiet --debug --path . --root target/demo
 	@for protocol in tcp udp; do \
-	  cargo run --quiet --bin $$protocol-server -- --count 1 127.0.0.1:0 | { \
-	    read -r line && echo "$$line" && \
-	    cargo run --quiet --bin $$protocol-client -- "$${line##* }"; \
+	  target/demo/bin/$$protocol-server --count 1 127.0.0.1:0 | { \
+	    read -r line && echo "$$line" && target/demo/bin/$$protocol-client "$${line##* }"; \
 	  } || exit 1; \
 	done
 

@@ -3,9 +3,8 @@
 //! The pre-threaded server of UNIX Network Programming, chapter 30, with a few threads to spare:
 //! each connection has a thread of its own, and in the common case that thread is already there.
 
+use std::fs::read_to_string;
 use std::io::{self, ErrorKind};
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, Scope};
 
@@ -15,10 +14,9 @@ const FEWEST_WAITING: u64 = 4;
 const MOST_WAITING: u64 = 64;
 /// Bytes: std's own 2 MiB are address space alone, but 10,000 of them are too much of it for some systems.
 const STACK_SIZE: usize = 64 * 1024;
-/// Bytes of address space to be free before a thread starts: more than malloc takes from its heap,
-/// where it might find them without asking the system.
-const RESERVE: usize = 33 * 1024 * 1024;
-static SEEN: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+/// Bytes of address space to be left where `ulimit -v` bounds it: std ends the program when a
+/// thread that starts, or any small piece of work, finds no memory.
+const RESERVE: u64 = 16 * 1024 * 1024;
 
 /// The most connections at a time. Each thread takes four memory maps, Linux gives a process
 /// 65,530 (vm.max_map_count), and a thread that starts without one ends the program.
@@ -72,6 +70,7 @@ pub struct Threads<'scope, 'env> {
     places: &'env Mutex<Places>,
     work: &'env (dyn Fn(&Threads<'_, '_>) + Sync),
     scope: &'scope Scope<'scope, 'env>,
+    address_space: Option<u64>,
 }
 
 /// Runs `work` in as many threads as are due, this one among them, until all have ended.
@@ -81,7 +80,8 @@ pub struct Threads<'scope, 'env> {
 pub fn run(limit: u64, count: u64, work: impl Fn(&Threads<'_, '_>) + Sync) {
     let places = Mutex::new(Places { limit, to_accept: count - 1, waiting: 1, serving: 0 });
     thread::scope(|scope| {
-        let threads = Threads { places: &places, work: &work, scope };
+        let address_space = in_proc("limits", "Max address space");
+        let threads = Threads { places: &places, work: &work, scope, address_space };
         // One that cannot start now is tried again, and spoken of, at the first connection.
         while threads.places().grow() && threads.start().is_ok() {}
         work(&threads);
@@ -112,27 +112,37 @@ impl Threads<'_, '_> {
     }
 
     fn start(&self) -> io::Result<()> {
-        // std ends the program when a new thread, or any small piece of work, finds no memory. So
-        // look for it first; the pointer is stored lest the optimizer spare itself the look.
-        let mut reserve = Vec::<u8>::new();
-        let found = reserve.try_reserve_exact(RESERVE).map_err(|_| ErrorKind::OutOfMemory);
-        SEEN.store(reserve.as_mut_ptr(), Relaxed);
-        drop(reserve);
         let threads = *self;
         let work = move || (threads.work)(&threads);
         let builder = Builder::new().stack_size(STACK_SIZE);
-        let started =
-            found.map_err(io::Error::from).and_then(|()| builder.spawn_scoped(self.scope, work));
+        let started = if self.has_room() {
+            builder.spawn_scoped(self.scope, work)
+        } else {
+            Err(ErrorKind::OutOfMemory.into())
+        };
         started.map(drop).map_err(|error| {
             self.places().shrink();
             error
         })
     }
 
+    fn has_room(&self) -> bool {
+        let used =
+            self.address_space.and_then(|_| in_proc("status", "VmSize:")).unwrap_or(0) * 1024;
+        self.address_space.map_or(true, |limit| used + RESERVE < limit)
+    }
+
     /// The lock is never held where anything could panic; if it were, the numbers would still be whole.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The number behind `label` in a file of /proc/self; none elsewhere than on Linux, or if unlimited.
+fn in_proc(file: &str, label: &str) -> Option<u64> {
+    let text = read_to_string(format!("/proc/self/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
