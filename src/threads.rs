@@ -127,9 +127,9 @@ impl Threads<'_, '_> {
     }
 
     fn has_room(&self) -> bool {
-        let used =
-            self.address_space.and_then(|_| in_proc("status", "VmSize:")).unwrap_or(0) * 1024;
-        self.address_space.map_or(true, |limit| used + RESERVE < limit)
+        self.address_space.map_or(true, |limit| {
+            in_proc("status", "VmSize:").unwrap_or(0) * 1024 + RESERVE < limit
+        })
     }
 
     /// The lock is never held where anything could panic; if it were, the numbers would still be whole.
