@@ -289,8 +289,9 @@ fn words(command: &[&str]) -> Vec<String> {
 fn program(name: &str) -> &'static str {
     match name {
         "tcp-server" => env!("CARGO_BIN_EXE_tcp-server"),
+        "tcp-client" => env!("CARGO_BIN_EXE_tcp-client"),
         "udp-server" => env!("CARGO_BIN_EXE_udp-server"),
-        _ => env!("CARGO_BIN_EXE_tcp-client"),
+        _ => env!("CARGO_BIN_EXE_udp-client"),
     }
 }
 
@@ -504,8 +505,8 @@ fn main() {
     }
     for name in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
         if wanted("size of the binary") {
-            let path = std::path::Path::new(program("tcp-server")).with_file_name(name);
-            let size = std::fs::metadata(path).map_or(f64::NAN, |file| file.len() as f64 / 1024.0);
+            let size = std::fs::metadata(program(name))
+                .map_or(f64::NAN, |file| file.len() as f64 / 1024.0);
             print(
                 json,
                 &format!("size of the binary {name}"),

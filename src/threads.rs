@@ -32,6 +32,11 @@ struct Places {
 }
 
 impl Places {
+    /// The thread that begins waits, for the first of `count` connections.
+    fn new(limit: u64, count: u64) -> Places {
+        Places { limit, to_accept: count - 1, waiting: 1, serving: 0 }
+    }
+
     /// Takes a place for one more thread that waits, if one is due.
     fn grow(&mut self) -> bool {
         let due = self.waiting < FEWEST_WAITING
@@ -78,7 +83,7 @@ pub struct Threads<'scope, 'env> {
 /// `work` is a loop: accept, [`Threads::begin`], serve, and again while [`Threads::end`] says so.
 /// At most `limit` connections are open at a time, and exactly `count` are accepted.
 pub fn run(limit: u64, count: u64, work: impl Fn(&Threads<'_, '_>) + Sync) {
-    let places = Mutex::new(Places { limit, to_accept: count - 1, waiting: 1, serving: 0 });
+    let places = Mutex::new(Places::new(limit, count));
     thread::scope(|scope| {
         let address_space = in_proc("limits", "Max address space");
         let threads = Threads { places: &places, work: &work, scope, address_space };
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn four_wait_at_first_and_at_most_64_after_a_burst() {
-        let mut places = Places { limit: 1000, to_accept: u64::MAX - 1, waiting: 1, serving: 0 };
+        let mut places = Places::new(1000, u64::MAX);
         assert_eq!(burst(&mut places, 0), 0);
         assert_eq!(places.waiting, FEWEST_WAITING);
         assert_eq!(burst(&mut places, 10), 10);
@@ -184,7 +189,7 @@ mod tests {
     #[test]
     fn no_more_than_the_limit_are_served_at_a_time() {
         for limit in [1, 2, 4, 100] {
-            let mut places = Places { limit, to_accept: u64::MAX - 1, waiting: 1, serving: 0 };
+            let mut places = Places::new(limit, u64::MAX);
             assert_eq!(burst(&mut places, 1000), limit);
         }
     }
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn exactly_so_many_as_counted_are_accepted() {
         for count in [1, 3, 4, 5, 77] {
-            let mut places = Places { limit: 1000, to_accept: count - 1, waiting: 1, serving: 0 };
+            let mut places = Places::new(1000, count);
             assert_eq!(burst(&mut places, 1000), count);
             assert_eq!((places.waiting, places.serving, places.to_accept), (0, 0, 0));
         }
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_did_not_start_leaves_its_place_to_another() {
-        let mut places = Places { limit: 1000, to_accept: 4, waiting: 1, serving: 0 };
+        let mut places = Places::new(1000, 5);
         assert!(places.grow());
         places.shrink();
         assert_eq!((places.waiting, places.to_accept), (1, 4));

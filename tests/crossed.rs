@@ -23,9 +23,9 @@ impl Drop for Running {
 }
 
 /// `command` with HOST, PORT and LENGTH filled in, as words without a shell; none if it is not installed.
-fn spawn(command: &str, server: SocketAddr, length: usize) -> Option<Running> {
+fn spawn(command: &[String], server: SocketAddr, length: usize) -> Option<Running> {
     let filled: Vec<String> = command
-        .split('\u{1f}')
+        .iter()
         .map(|word| {
             word.replace("HOST", &server.ip().to_string())
                 .replace("PORT", &server.port().to_string())
@@ -44,16 +44,13 @@ fn spawn(command: &str, server: SocketAddr, length: usize) -> Option<Running> {
 }
 
 /// Words of a command; a script is one word.
-fn words(command: &str, script: &str) -> String {
-    let mut words: Vec<&str> = command.split(' ').collect();
-    if !script.is_empty() {
-        words.push(script);
-    }
-    words.join("\u{1f}")
+fn words(command: &str, script: &str) -> Vec<String> {
+    let script = Some(script).filter(|script| !script.is_empty());
+    command.split(' ').chain(script).map(str::to_owned).collect()
 }
 
 /// Types `data` into `command`, connected to `server`, and waits until it has printed the same.
-fn assert_comes_back(command: &str, server: SocketAddr, data: &[u8]) {
+fn assert_comes_back(command: &[String], server: SocketAddr, data: &[u8]) {
     let mut running = match spawn(command, server, data.len()) {
         Some(running) => running,
         None => return,
@@ -188,7 +185,7 @@ fn the_python_clients_get_back_from_the_rust_servers_what_they_send() {
 }
 
 /// Starts another echo server, and reads its port from the first line that names one of 127.0.0.1.
-fn foreign_server(command: &str) -> Option<(Running, SocketAddr)> {
+fn foreign_server(command: &[String]) -> Option<(Running, SocketAddr)> {
     let mut running = spawn(command, SocketAddr::from(([127, 0, 0, 1], 0)), 0)?;
     let (sender, said) = channel();
     for source in [lines(running.0.stdout.take().unwrap()), lines(running.0.stderr.take().unwrap())]
@@ -198,7 +195,8 @@ fn foreign_server(command: &str) -> Option<(Running, SocketAddr)> {
     }
     drop(sender);
     loop {
-        let line = said.recv_timeout(PATIENCE).expect(command);
+        let line =
+            said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{command:?} names no port"));
         if line.contains("127.0.0.1") || line.contains("localhost") {
             let port = line.rsplit(|c: char| !c.is_ascii_digit()).find(|number| !number.is_empty());
             return Some((

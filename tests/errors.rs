@@ -227,6 +227,7 @@ fn redirected(program: &str, args: &[&str], redirection: &str) -> Output {
 #[cfg(target_os = "linux")] // /dev/full is not elsewhere.
 #[test]
 fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
+    use std::os::unix::{io::OwnedFd, net::UnixStream};
     let server = Server::start("tcp-server", &["-q"]);
     let udp_server = Server::start("udp-server", &["-q"]);
     let (tcp, udp) = (server.address.to_string(), udp_server.address.to_string());
@@ -241,9 +242,11 @@ fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
         let output = redirected(program, &args, ">/dev/full");
         let why = "cannot write to standard output: No space left on device (os error 28)";
         assert_failure(&output, program, why, "the disk is full");
-        // A pipe whose reader has gone, and has been seen to go.
-        let (reader, writer) = UnixPipe::new();
+        // A pipe whose reader has gone, and has been seen to go. std has `io::pipe` only from 1.87
+        // on; a socket pair behaves the same way here.
+        let (reader, writer) = UnixStream::pair().unwrap();
         drop(reader);
+        let writer = OwnedFd::from(writer);
         let mut command = Command::new(program_path(program));
         let output = command.args(&args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
         let output = output.wait_with_output().unwrap();
@@ -254,19 +257,6 @@ fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
             assert!(matches!(output.status.code(), Some(0 | 1)), "{:?}", output.status);
             assert!(!stderr(&output).contains("panicked"));
         }
-    }
-}
-
-/// std has `io::pipe` only from 1.87 on: a socket pair behaves the same way here.
-#[cfg(target_os = "linux")]
-struct UnixPipe;
-
-#[cfg(target_os = "linux")]
-impl UnixPipe {
-    #[allow(clippy::new_ret_no_self)]
-    fn new() -> (std::os::unix::io::OwnedFd, Stdio) {
-        let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
-        (reader.into(), std::os::unix::io::OwnedFd::from(writer).into())
     }
 }
 
