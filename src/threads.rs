@@ -88,7 +88,13 @@ pub fn run(limit: u64, count: u64, work: impl Fn(&Threads<'_, '_>) + Sync) {
         let address_space = in_proc("limits", "Max address space");
         let threads = Threads { places: &places, work: &work, scope, address_space };
         // One that cannot start now is tried again, and spoken of, at the first connection.
-        while threads.places().grow() && threads.start().is_ok() {}
+        loop {
+            // A statement of its own: before Rust 1.67 `&&` would hold the lock that `start` takes too.
+            let due = threads.places().grow();
+            if !due || threads.start().is_err() {
+                break;
+            }
+        }
         work(&threads);
     });
 }
