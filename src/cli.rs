@@ -41,7 +41,7 @@ pub fn cannot(action: &str, address: impl Display, error: &io::Error) -> Failure
         }
         ErrorKind::ConnectionRefused => "nothing listens there; start tcp-server first",
         ErrorKind::PermissionDenied => {
-            "the system forbids it: a port below 1024 or a broadcast address, perhaps"
+            "the system forbids it: a port below 1024 or kept by Windows, or a broadcast address"
         }
         ErrorKind::TimedOut => "nobody answered: check the address, or wait longer with --timeout",
         _ => "check the address and the network",
@@ -88,10 +88,11 @@ pub fn print(parts: &[&[u8]]) -> Result<(), Failure> {
     let written =
         parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
     written.map_err(|error| {
-        Failure::new(
-            format!("cannot write to standard output: {error}"),
-            "the disk is full, or the program that reads the output has ended",
-        )
+        let hint = match error.kind() {
+            ErrorKind::InvalidData => "a Windows console shows text, UTF-8, alone: write to a file",
+            _ => "the disk is full, or the program that reads the output has ended",
+        };
+        Failure::new(format!("cannot write to standard output: {error}"), hint)
     })
 }
 

@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{client, stderr, stdout, Server};
+use common::{client, stderr, stdout, Server, LONGEST_ARGUMENT};
+use std::ffi::OsString;
 use std::process::Output;
 
 const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
@@ -165,17 +166,24 @@ fn an_address_that_is_none_is_refused() {
 #[test]
 fn what_is_refused_is_shown_escaped_and_cut() {
     assert_refused("tcp-client", &["--\x1b[2J"], r"--\x1b[2J");
-    let long = format!("--{}", "x".repeat(100_000));
+    let long = format!("--{}", "x".repeat(LONGEST_ARGUMENT));
     assert_refused("udp-client", &[&long], &format!("'--{}…'", "x".repeat(58)));
 }
 
-#[cfg(unix)] // Elsewhere an argument cannot be made of any bytes.
+/// A byte that no character of UTF-8 has; on Windows, half of a pair of UTF-16.
+fn not_text() -> OsString {
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+    #[cfg(windows)]
+    return std::os::windows::ffi::OsStringExt::from_wide(&[0xd800]);
+}
+
 #[test]
 fn an_argument_that_is_not_utf_8_is_refused() {
-    use std::os::unix::ffi::OsStrExt;
     for program in PROGRAMS {
-        for arg in [&b"\xff"[..], b"--\xff", b"--count=\xff"] {
-            let arg = std::ffi::OsStr::from_bytes(arg);
+        for start in ["", "--", "--count="] {
+            let mut arg = OsString::from(start);
+            arg.push(not_text());
             let output = client(program).arg(arg).output().unwrap();
             assert_eq!(output.status.code(), Some(2));
             assert!(stderr(&output).contains("is not UTF-8"), "{}", stderr(&output));

@@ -4,9 +4,8 @@
 
 mod common;
 
-use common::{
-    client, closed_port, noise, program_path, stderr, stdout, tcp_peer, udp_peer, Server,
-};
+use common::{client, closed_port, is_wine, lines, noise, program_path, stderr, stdout};
+use common::{tcp_peer, udp_peer, Running, Server, PATIENCE};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Output, Stdio};
@@ -74,6 +73,9 @@ fn the_port_is_taken() {
 #[test]
 fn the_address_is_not_of_this_machine() {
     for (program, action) in [("tcp-server", "listen on"), ("udp-server", "bind")] {
+        if is_wine() && program == "udp-server" {
+            continue; // wine binds UDP to any address; Windows refuses it, WSAEADDRNOTAVAIL.
+        }
         let output = client(program).args(["-q", "192.0.2.1:0"]).output().unwrap();
         assert_failure(
             &output,
@@ -133,8 +135,13 @@ fn a_reply_and_then_silence() {
 
 #[test]
 fn a_reset() {
-    let reason = "cannot receive from ADDRESS: Connection reset by peer (os error 104)";
-    let reason = if cfg!(target_os = "linux") { reason } else { "cannot receive from ADDRESS: " };
+    let reason = if cfg!(target_os = "linux") {
+        "cannot receive from ADDRESS: Connection reset by peer (os error 104)"
+    } else if is_wine() {
+        "" // Its own look at the error often takes it away; Windows tells it, WSAECONNRESET.
+    } else {
+        "cannot receive from ADDRESS: "
+    };
     assert_tcp_failure(reset, "", reason, "0 bytes came back");
 }
 
@@ -182,21 +189,20 @@ fn closed_before_all_was_sent() {
 
 #[test]
 fn a_server_that_goes_away_ends_the_client_although_standard_input_is_open() {
-    let mut server = Server::start("tcp-server", &[]);
+    let address = tcp_peer(|mut stream| stream.read_exact(&mut [0; 5]).unwrap());
     let mut command = Command::new(program_path("tcp-client"));
-    command.args(["-q", &server.address.to_string(), "-"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut keyboard = child.stdin.take().unwrap();
+    command.args(["-q", &address, "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Running(command.spawn().unwrap());
+    let mut keyboard = child.0.stdin.take().unwrap();
     keyboard.write_all(b"line\n").unwrap();
-    server.trace_until("6 transfer");
-    drop(server);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE);
+    let why = format!("tcp-client: {address} closed the connection before all was sent");
+    assert_eq!(error, Ok(why));
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
     drop(keyboard);
 }
 
-#[cfg(unix)]
+#[cfg(unix)] // Windows opens no directory.
 #[test]
 fn standard_input_that_cannot_be_read() {
     let server = Server::start("tcp-server", &[]);
@@ -217,7 +223,7 @@ fn standard_input_that_cannot_be_read() {
 }
 
 /// Each redirection through the shell; the exit code, stdout and stderr of `program`.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn redirected(program: &str, args: &[&str], redirection: &str) -> Output {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("exec \"$0\" \"$@\" {redirection}"));
@@ -260,7 +266,7 @@ fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // /dev/full is not elsewhere.
 #[test]
 fn a_stderr_that_takes_nothing_changes_nothing() {
     for (server, program) in [("tcp-server", "tcp-client"), ("udp-server", "udp-client")] {

@@ -57,12 +57,12 @@ fn ten_thousand_connections_are_served_at_once_and_leave_nothing_behind() {
     for round in 1..=3 {
         let mut streams: Vec<TcpStream> = (0..number).map(|_| server.connect()).collect();
         for (at, stream) in streams.iter_mut().enumerate() {
-            stream.write_all(&at.to_le_bytes()).unwrap();
+            stream.write_all(&(at as u64).to_le_bytes()).unwrap();
         }
         for (at, stream) in streams.iter_mut().enumerate() {
             let mut reply = [0; 8];
             stream.read_exact(&mut reply).unwrap();
-            assert_eq!(reply, at.to_le_bytes());
+            assert_eq!(u64::from_le_bytes(reply), at as u64);
         }
         let each = (status(id, "VmRSS:") - memory) as f64 / number as f64;
         let threads = status(id, "Threads:");

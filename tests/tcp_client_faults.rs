@@ -4,10 +4,8 @@
 
 mod common;
 
-use common::{client, program_path, stderr, stdout, tcp_peer};
+use common::{client, stderr, stdout, tcp_peer};
 use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::process::{Command, Stdio};
 
 #[test]
 fn a_reply_byte_by_byte_is_one_reply() {
@@ -46,15 +44,16 @@ fn a_reply_that_is_not_the_message_is_shown_and_said() {
 #[cfg(unix)] // `ulimit -v` shows that nothing of it is kept.
 #[test]
 fn one_gib_unasked_is_passed_on_and_not_kept() {
+    use std::process::{Command, Stdio};
     let address = tcp_peer(|mut stream| {
         let data = vec![b'z'; 1 << 20];
         (0..1024).for_each(|_| stream.write_all(&data).unwrap());
-        stream.shutdown(Shutdown::Write).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v 100000; exec \"$0\" -q \"$1\" hello"]);
-    command.arg(program_path("tcp-client")).arg(&address).stdout(Stdio::piped());
+    command.arg(common::program_path("tcp-client")).arg(&address).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut output = child.stdout.take().unwrap();
     let mut buffer = vec![0; 1 << 20];

@@ -4,10 +4,8 @@
 
 mod common;
 
-use common::{client, noise, skip, stderr, stdout, udp_peer, Server, PATIENCE};
-use std::io::ErrorKind;
+use common::{client, noise, stderr, stdout, udp_peer, Server, LARGEST, PATIENCE};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +25,7 @@ fn assert_serves(server: &Server) {
 }
 
 /// Sends a datagram of 5 bytes from any source port, through a raw socket: only root may.
+#[cfg(target_os = "linux")] // Others send no such datagram: macOS and Windows refuse it.
 fn send_from(port: u16, server: SocketAddr) -> bool {
     let script = "
 import socket, struct, sys
@@ -34,7 +33,7 @@ source, target = int(sys.argv[1]), int(sys.argv[2])
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
 raw.sendto(struct.pack('!HHHH', source, target, 8 + 5, 0) + b'bogus', ('127.0.0.1', 0))
 ";
-    let python = Command::new("python3")
+    let python = std::process::Command::new("python3")
         .args(["-c", script, &port.to_string(), &server.port().to_string()])
         .output();
     python.map_or(false, |output| output.status.success())
@@ -46,7 +45,7 @@ fn what_no_client_sends_is_ignored_said_and_not_answered() {
     let mut server = Server::start("udp-server", &[]);
     let well_known = match UdpSocket::bind("127.0.0.1:7") {
         Ok(socket) => socket,
-        Err(_) => return skip("only root may send from port 7"),
+        Err(_) => return common::skip("only root may send from port 7"),
     };
     well_known.send_to(b"bogus", server.address).unwrap();
     let line = server.trace_until("6 transfer");
@@ -56,7 +55,7 @@ fn what_no_client_sends_is_ignored_said_and_not_answered() {
     );
     for port in [0, server.address.port()] {
         if !send_from(port, server.address) {
-            return skip("a raw socket needs python3 and root");
+            return common::skip("a raw socket needs python3 and root");
         }
         let line = server.trace_until("6 transfer");
         assert!(line.contains(&format!(" 127.0.0.1:{port}, 5 bytes ignored: ")), "{line}");
@@ -70,7 +69,7 @@ fn what_no_client_sends_is_ignored_said_and_not_answered() {
         server.seen
     );
     well_known.set_nonblocking(true).unwrap();
-    assert_eq!(well_known.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(well_known.recv(&mut [0; 9]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[cfg(target_os = "linux")]
@@ -79,7 +78,7 @@ fn a_server_for_all_addresses_knows_its_own_too() {
     let mut server = Server::at("udp-server", &[], "0.0.0.0:0");
     server.address.set_ip([127, 0, 0, 1].into());
     if !send_from(server.address.port(), server.address) {
-        return skip("a raw socket needs python3 and root");
+        return common::skip("a raw socket needs python3 and root");
     }
     assert!(server.trace_until("6 transfer").contains("5 bytes ignored"));
     assert_serves(&server);
@@ -89,7 +88,7 @@ fn a_server_for_all_addresses_knows_its_own_too() {
 fn an_empty_and_a_largest_datagram_come_back_and_a_client_that_has_gone_is_no_harm() {
     let server = Server::start("udp-server", &[]);
     let socket_here = socket();
-    for size in [0, 65_507] {
+    for size in [0, LARGEST] {
         let data = noise(size);
         socket_here.send_to(&data, server.address).unwrap();
         let mut reply = vec![0; 70_000];
@@ -206,8 +205,9 @@ fn a_reply_too_many_is_not_taken_for_the_reply_to_the_next_line() {
 
 #[test]
 fn a_reply_may_be_longer_than_the_message_and_empty() {
-    let (code, reply, _) = against(|socket, from| drop(socket.send_to(&[b'y'; 65_507], from)), &[]);
-    assert!(code == Some(0) && reply == format!("Received: {}\n", "y".repeat(65_507)));
+    let (code, reply, _) =
+        against(|socket, from| drop(socket.send_to(&[b'y'; LARGEST], from)), &[]);
+    assert!(code == Some(0) && reply == format!("Received: {}\n", "y".repeat(LARGEST)));
     let (code, reply, _) = against(|socket, from| drop(socket.send_to(b"", from)), &[]);
     assert_eq!((code, reply.as_str()), (Some(0), "Received: \n"));
 }

@@ -11,6 +11,12 @@ use std::time::Duration;
 /// Longer than anything here takes: a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Bytes of the largest datagram that may be sent: of IPv4, or of macOS (net.inet.udp.maxdgram).
+pub const LARGEST: usize = if cfg!(target_os = "macos") { 9216 } else { 65_507 };
+
+/// Bytes of the longest argument that is tried: Windows bounds the whole command line, to 32,767 characters.
+pub const LONGEST_ARGUMENT: usize = if cfg!(windows) { 10_000 } else { 100_000 };
+
 /// A started server, killed when it goes out of scope.
 pub struct Server {
     child: Child,
@@ -112,6 +118,16 @@ impl Drop for Server {
     }
 }
 
+/// Another program, killed when it goes out of scope.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The lines of `source` as they come, read by a thread.
 pub fn lines(source: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
@@ -157,6 +173,11 @@ pub fn udp_peer(serve: impl FnOnce(UdpSocket) + Send + 'static) -> String {
 pub fn skip(reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "skipped in CI: {reason}");
     std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
+}
+
+/// Whether Windows is wine here, which differs from it in places; wine itself sets the variable.
+pub fn is_wine() -> bool {
+    cfg!(windows) && std::env::var_os("WINELOADER").is_some()
 }
 
 /// A port of 127.0.0.1 on which nothing listens.
