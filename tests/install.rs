@@ -1,0 +1,100 @@
+//! Installed and packed: four programs on the PATH, in a room without a network, and what the package holds.
+#![cfg(target_os = "linux")] // unshare(1), which takes the network away, is of Linux.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::pedantic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{skip, stderr, stdout};
+use std::fs::{read_dir, read_to_string};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `command` in a clean place of its own, with nothing downloaded before, and no network but 127.0.0.1.
+fn without_a_network(place: &Path, command: &str) -> Output {
+    let mut inside = Command::new("unshare");
+    inside.args(["-n", "sh", "-c", &format!("ip link set lo up && {command}")]);
+    inside.current_dir(env!("CARGO_MANIFEST_DIR"));
+    inside.env("CARGO_HOME", place.join("home")).env("CARGO_TARGET_DIR", place.join("target"));
+    inside.output().unwrap()
+}
+
+fn place(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&place);
+    place
+}
+
+#[test]
+fn without_a_network_cargo_install_puts_the_four_programs_on_the_path() {
+    let place = place("install");
+    if !without_a_network(&place, "true").status.success() {
+        return skip("only root may take the network away");
+    }
+    let root = place.join("root");
+    let install = format!("cargo install --path . --root '{}'", root.display());
+    let output = without_a_network(&place, &install);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut installed: Vec<String> = read_dir(root.join("bin"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    installed.sort();
+    assert_eq!(installed, ["tcp-client", "tcp-server", "udp-client", "udp-server"]);
+    for program in installed {
+        let output = Command::new(&program).arg("--version").env("PATH", root.join("bin")).output();
+        let expected = format!("{program} {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(stdout(&output.unwrap()), expected);
+    }
+}
+
+#[test]
+fn without_a_network_make_demo_shows_both_conversations() {
+    let place = place("demo");
+    if !without_a_network(&place, "true").status.success() {
+        return skip("only root may take the network away");
+    }
+    let output = without_a_network(&place, "make demo");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stdout(&output).matches("Received: Hello, server!\n").count(), 2);
+}
+
+#[test]
+fn the_package_is_clean_and_holds_what_the_readme_names() {
+    let cargo = |args: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["package", "--offline", "--allow-dirty"]).args(args);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+    };
+    let output = cargo(&["--list"]);
+    let list = stdout(&output);
+    let files: Vec<&str> = list.lines().collect();
+    let readme = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
+    let readme = read_to_string(readme).unwrap();
+    let links = readme.split("](").skip(1).map(|link| link.split([')', '#']).next().unwrap());
+    for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+        assert!(files.contains(&link), "{link}: {files:#?}");
+    }
+    for file in ["Makefile", "LICENSE", "Cargo.lock", "tests/python/demo.sh"] {
+        assert!(files.contains(&file), "{file}: {files:#?}");
+    }
+    let hidden: Vec<_> = files.iter().filter(|file| file.starts_with('.')).collect();
+    // The first is cargo's own: which commit it was.
+    assert!(
+        hidden.iter().all(|file| [".cargo_vcs_info.json", ".rustfmt.toml"].contains(file)),
+        "{hidden:?}"
+    );
+    let output = cargo(&[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let known = [
+        // Nor has it an address of its own yet.
+        "warning: manifest has no documentation, homepage or repository",
+        // cargo 1.65 says so of [lints], which came with 1.74.
+        "warning: unused manifest key: lints",
+    ];
+    let said = stderr(&output);
+    let warnings = said.lines().filter(|line| line.starts_with("warning"));
+    let unknown: Vec<_> =
+        warnings.filter(|line| !known.iter().any(|known| line.starts_with(known))).collect();
+    assert!(unknown.is_empty(), "{said}");
+}
