@@ -1,6 +1,6 @@
 # Each target is the command a developer would type; `make` alone lists them.
 
-.PHONY: help build demo python test soak bench bench-plot lint doc check clean
+.PHONY: help build demo python test windows soak bench bench-plot lint doc check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
@@ -23,6 +23,15 @@ python: ## the same conversations of the Python samples, line by line
 
 test: ## all tests but the heavy ones
 	cargo test
+
+# Under wine the code that makes a backtrace crashes, and two programs that start at the same moment
+# may fail to (error 1359): hence no backtraces, and one test at a time.
+windows: export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER = wine
+windows: export WINEPREFIX = $(CURDIR)/target/wine
+windows: export WINEDEBUG = -all
+windows: export RUST_BACKTRACE = 0
+windows: ## all tests as Windows programs under wine; wants MinGW and Rust's library for that target
+	cargo test --target x86_64-pc-windows-gnu -- --test-threads=1
 
 soak: ## the heavy tests
 	cargo test --release -- --ignored
