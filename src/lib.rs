@@ -11,6 +11,8 @@
 //!
 //! Beyond the document: [`cli`], the command line, and [`threads`], many connections at a time.
 
+#![deny(unsafe_code)] // src/sockopt.rs alone allows it.
+
 pub mod cli;
 pub mod sockopt;
 pub mod threads;

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{program_path, skip, Server};
+use common::{has, program_path, Server};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -71,14 +71,6 @@ fn of_the_document(calls: &[String]) -> Vec<String> {
         .collect()
 }
 
-fn has_strace() -> bool {
-    let found = Command::new("strace").arg("-V").output().is_ok();
-    if !found {
-        skip("there is no strace");
-    }
-    found
-}
-
 /// The calls of a server and of a client in one conversation.
 fn conversation(protocol: &str, options: &[&str]) -> [Vec<String>; 2] {
     let mut args = options.to_vec();
@@ -100,7 +92,7 @@ fn conversation(protocol: &str, options: &[&str]) -> [Vec<String>; 2] {
 
 #[test]
 fn tcp_makes_the_calls_of_the_document_in_its_order() {
-    if !has_strace() {
+    if !has(&["strace"]) {
         return;
     }
     let [server, client] = conversation("tcp", &["-q"]);
@@ -134,7 +126,7 @@ fn tcp_makes_the_calls_of_the_document_in_its_order() {
 
 #[test]
 fn udp_makes_the_calls_of_the_document_in_its_order() {
-    if !has_strace() {
+    if !has(&["strace"]) {
         return;
     }
     let [server, client] = conversation("udp", &["-q"]);
@@ -153,7 +145,7 @@ fn udp_makes_the_calls_of_the_document_in_its_order() {
 
 #[test]
 fn quiet_makes_no_call_whose_only_use_is_the_trace() {
-    if !has_strace() {
+    if !has(&["strace"]) {
         return;
     }
     let count = |calls: &[Vec<String>; 2]| {

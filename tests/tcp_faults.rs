@@ -229,7 +229,8 @@ fn stop_and_continue(id: u32) {
         stat.rsplit_once(") ").unwrap().1.starts_with('T')
     };
     for (signal, stopped) in [("-STOP", true), ("-CONT", false)] {
-        std::process::Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
+        let kill = format!("kill {signal} {id}"); // The shell's own: kill(1) is not everywhere.
+        std::process::Command::new("sh").args(["-c", &kill]).status().unwrap();
         while cfg!(target_os = "linux") && is_stopped() != stopped {
             thread::yield_now();
         }

@@ -274,6 +274,9 @@ fn count_serves_so_many_to_their_end_and_never_one_more() {
 
 #[test]
 fn ipv6_works_in_brackets() {
+    if !common::has_ipv6() {
+        return;
+    }
     for (server, program) in PAIRS {
         let server = Server::at(server, &["--count=1"], "[::1]:0");
         assert!(server.address.is_ipv6());
@@ -297,12 +300,15 @@ fn localhost_is_reached() {
 #[cfg(target_os = "linux")] // Other systems have no mount namespaces.
 #[test]
 fn a_name_with_several_addresses_is_tried_ipv4_first_and_then_the_others() {
+    if !common::has(&["unshare"]) || !common::has_ipv6() {
+        return;
+    }
     let hosts = std::env::temp_dir().join(format!("socket-lab-hosts-{}", std::process::id()));
     std::fs::write(&hosts, "::1 both.test\n127.0.0.1 both.test\n").unwrap();
     let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
     let inside = |args: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-c", script]).arg(&hosts).args(args).output().unwrap()
+        command.args(["-rm", "sh", "-c", script]).arg(&hosts).args(args).output().unwrap()
     };
     if !inside(&["true"]).status.success() {
         return common::skip("only root may mount its own /etc/hosts");
@@ -332,6 +338,9 @@ fn a_name_with_several_addresses_is_tried_ipv4_first_and_then_the_others() {
 #[cfg(unix)] // Windows has no make.
 #[test]
 fn the_demo_works_twice_at_the_same_time_while_port_8888_is_taken() {
+    if !common::has(&["make"]) {
+        return;
+    }
     let _taken = (
         std::net::TcpListener::bind("127.0.0.1:8888"),
         std::net::UdpSocket::bind("127.0.0.1:8888"),

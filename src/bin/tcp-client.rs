@@ -1,6 +1,7 @@
 //! tcp-client: sends a message to a server, prints the reply, and says whether it is the same.
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/tcp_client.py.
+#![forbid(unsafe_code)]
 
 //              import socket
 //              import sys

@@ -1,6 +1,7 @@
 //! tcp-server: sends back to every client what it sends (an echo, RFC 862), to all of them at a time.
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/tcp_server.py.
+#![forbid(unsafe_code)]
 
 //              import socket
 //              import sys

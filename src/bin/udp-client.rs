@@ -1,6 +1,7 @@
 //! udp-client: sends a message to a server and prints the reply; asks again when none comes.
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/udp_client.py.
+#![forbid(unsafe_code)]
 
 //              import socket
 //              import sys

@@ -1,6 +1,7 @@
 //! udp-server: sends every datagram back to where it came from (an echo, RFC 862).
 //!
 //! Above the Rust stands, statement by statement, the Python of tests/python/udp_server.py.
+#![forbid(unsafe_code)]
 
 //              import socket
 //              import sys

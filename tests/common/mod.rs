@@ -175,6 +175,25 @@ pub fn skip(reason: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
 }
 
+/// Whether all `tools` are on the PATH; says aloud which one is missing, for which a test is skipped.
+pub fn has(tools: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there =
+        |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    let missing = tools.iter().find(|tool| !is_there(tool));
+    missing.iter().for_each(|tool| skip(&format!("there is no {tool}")));
+    missing.is_none()
+}
+
+/// Whether this machine has the address ::1; not where IPv6 is turned off.
+pub fn has_ipv6() -> bool {
+    let found = TcpListener::bind("[::1]:0").is_ok();
+    if !found {
+        skip("there is no IPv6");
+    }
+    found
+}
+
 /// Whether Windows is wine here, which differs from it in places; wine itself sets the variable.
 pub fn is_wine() -> bool {
     cfg!(windows) && std::env::var_os("WINELOADER").is_some()
