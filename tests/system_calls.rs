@@ -60,7 +60,12 @@ fn of_the_document(calls: &[String]) -> Vec<String> {
     calls
         .iter()
         .filter_map(|call| {
-            let name = call.split('(').next().unwrap();
+            let name = match call.split('(').next().unwrap() {
+                // 32-bit systems have calls of their own for these.
+                "send" => "sendto",
+                "recv" => "recvfrom",
+                name => name,
+            };
             let option =
                 ["SO_REUSEADDR", "SO_KEEPALIVE"].iter().find(|option| call.contains(**option));
             match option {
