@@ -24,8 +24,8 @@ const LENGTH: Length = size_of::<c_int>() as Length;
 /// Each system's own `SOL_SOCKET`, `SO_REUSEADDR`, `SO_ERROR`, `SO_KEEPALIVE` and `SO_ACCEPTCONN`.
 const NUMBERS: (c_int, c_int, c_int, c_int, c_int) = if cfg!(all(
     any(target_os = "linux", target_os = "android"),
-    not(any(target_arch = "mips", target_arch = "mips64")),
-    not(any(target_arch = "sparc", target_arch = "sparc64")),
+    not(any(target_arch = "mips", target_arch = "mips32r6", target_arch = "sparc")),
+    not(any(target_arch = "mips64", target_arch = "mips64r6", target_arch = "sparc64")),
 )) {
     (1, 2, 4, 9, 30)
 } else if cfg!(any(
