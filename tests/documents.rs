@@ -120,7 +120,9 @@ struct Terminal {
 impl Terminal {
     fn new(network: &Network) -> Terminal {
         let mut command = network.command();
-        command.args(["bash", "--norc", "--noprofile"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
+        command.args(["env", "--default-signal=INT", "bash", "--norc", "--noprofile"]);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command.env("PYTHONUNBUFFERED", "1").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut bash = command.spawn().unwrap();
