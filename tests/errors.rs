@@ -145,6 +145,16 @@ fn a_reset() {
     assert_tcp_failure(reset, "", reason, "0 bytes came back");
 }
 
+#[test]
+fn a_reset_while_a_file_is_sent() {
+    let address = tcp_peer(reset);
+    let output =
+        client("tcp-client").args(["-q", &address, "-"]).write_stdin(noise(100 << 20)).output();
+    // Either half of the client may be the first to hear of it; of wine see above.
+    let why = if is_wine() { "" } else { "cannot " };
+    assert_failure(&output.unwrap(), "tcp-client", why, "0 bytes came back");
+}
+
 #[cfg(target_os = "linux")] // Elsewhere a reset may overtake what came before it.
 #[test]
 fn a_part_of_the_reply_and_then_a_reset() {

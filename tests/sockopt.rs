@@ -23,7 +23,7 @@ fn proc_net_tcp(local: std::net::SocketAddr, remote: std::net::SocketAddr) -> Ve
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // /proc/net/tcp shows the timer.
 #[test]
 fn an_accepted_connection_has_the_keep_alive_timer() {
     let mut server = common::Server::start("tcp-server", &[]);
@@ -111,7 +111,7 @@ fn connected_of_five(options: &[&str]) -> usize {
 
 /// Linux completes a handshake while no more than `backlog` connections wait, so that it keeps one
 /// more than that; listen(2), and tcp(7) on `tcp_abort_on_overflow`.
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // Other systems let in more, or drop differently.
 #[test]
 fn the_queue_of_listen_is_as_long_as_asked_for() {
     let one_served = "--max-connections=1";
@@ -128,7 +128,7 @@ fn listen_makes_the_queue_longer_or_shorter_at_any_time() {
 }
 
 /// One that is closed cannot be passed: a borrowed socket is open. One that is no socket can.
-#[cfg(unix)]
+#[cfg(unix)] // On Windows a file does not even pass for a socket.
 #[test]
 fn a_descriptor_that_is_no_socket_is_an_error() {
     let file = std::fs::File::open("/dev/null").unwrap();

@@ -51,7 +51,7 @@ fn processor_time(id: u32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // `ulimit -n`, and /proc for the processor time.
 #[test]
 fn without_descriptors_it_waits_idly_says_so_once_and_serves_all_in_the_end() {
     let mut server = Server::through_shell("ulimit -n 20", "tcp-server", &["--count=50"]);
@@ -69,7 +69,7 @@ fn without_descriptors_it_waits_idly_says_so_once_and_serves_all_in_the_end() {
     assert_eq!(count(&trace, "7 close"), 50);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // `ulimit -v`, which other systems lack or ignore.
 #[test]
 fn without_memory_for_a_thread_those_that_run_go_on_and_the_others_are_served_later() {
     for limit in [10_000, 25_000, 32_345, 40_000] {
@@ -239,7 +239,7 @@ fn stop_and_continue(id: u32) {
 }
 
 /// A signal that stops a program and one that continues it cut short its waits with a time-out: signal(7).
-#[cfg(unix)]
+#[cfg(unix)] // Windows has no signals.
 #[test]
 fn a_server_that_was_stopped_and_continued_goes_on() {
     let mut server = Server::start("tcp-server", &[]);
@@ -306,7 +306,7 @@ fn received_bytes_are_escaped_in_the_trace_and_echoed_untouched() {
     check(&[b"x".repeat(58), b"\x1b\x1b".to_vec()].concat(), &format!("{}…", "x".repeat(58)));
 }
 
-#[cfg(unix)]
+#[cfg(unix)] // Windows has no signals.
 #[test]
 fn a_client_that_was_stopped_and_continued_waits_on() {
     use std::process::{Command, Stdio};

@@ -39,7 +39,7 @@ raw.sendto(struct.pack('!HHHH', source, target, 8 + 5, 0) + b'bogus', ('127.0.0.
     python.unwrap().status.success()
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // Others send no datagram from port 0: see send_from.
 #[test]
 fn what_no_client_sends_is_ignored_said_and_not_answered() {
     if !common::has(&["python3"]) {
@@ -75,7 +75,7 @@ fn what_no_client_sends_is_ignored_said_and_not_answered() {
     assert_eq!(well_known.recv(&mut [0; 9]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")] // A datagram from the server's own address: see send_from.
 #[test]
 fn a_server_for_all_addresses_knows_its_own_too() {
     if !common::has(&["python3"]) {

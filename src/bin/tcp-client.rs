@@ -111,7 +111,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         (Ok(()), Ok(Ok(0))) if is_stream => return Ok(()),
         (Ok(()), Ok(Ok(0))) => return print(&[b"Received: \n"]),
         (Ok(()), Ok(Ok(_))) => format!("{address} closed the connection without a reply"),
-        (Ok(()), Ok(Err(error))) => format!("cannot send all to {address}: {error}"),
+        (_, Ok(Err(error))) => format!("cannot send all to {address}: {error}"),
         (Ok(()), Err(_)) => format!("{address} closed the connection before all was sent"),
         (Err(error), _) if is_timeout(&error) && received == 0 => {
             format!("no reply from {address} in {:?}", timeout.unwrap_or_default())

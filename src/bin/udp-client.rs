@@ -121,11 +121,8 @@ fn ask(
                     let data = buffer.get(..length).unwrap_or_default();
                     step!("6 transfer", "{addr}, {length} bytes received: {}", text(data));
                     //              print('Received:', data.decode())
-                    print(&if is_line {
-                        [b"" as &[u8], data, b""]
-                    } else {
-                        [b"Received: ", data, b"\n"]
-                    })?;
+                    let (label, end) = if is_line { ("", "") } else { ("Received: ", "\n") };
+                    print(&[label.as_bytes(), data, end.as_bytes()])?;
                     // 7 close      client_socket.close()
                     drop(client_socket);
                     step!("7 close", "{local}");
