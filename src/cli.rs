@@ -245,13 +245,16 @@ pub fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     let port = whole(port)
         .and_then(|port| u16::try_from(port).ok())
         .ok_or_else(|| wrong("a port is 0 to 65535"))?;
-    if host.is_empty() || host.contains([':', '[', ']']) {
+    // std's parser takes no zone by its name, [fe80::1%eth0]; getaddrinfo does, without brackets.
+    let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let zoned = in_brackets.filter(|host| host.contains('%'));
+    if host.is_empty() || (zoned.is_none() && host.contains([':', '[', ']'])) {
         return Err(wrong("a HOST is a name, IPv4, or IPv6 in brackets"));
     }
     if host.chars().all(|c| c.is_ascii_digit() || c == '.') {
         return Err(wrong("an IPv4 address is four numbers from 0 to 255"));
     }
-    let found = (host, port)
+    let found = (zoned.unwrap_or(host), port)
         .to_socket_addrs()
         .map_err(|error| cannot("find", text(host.as_bytes()), &error))?;
     let mut addresses: Vec<SocketAddr> = found.collect();

@@ -286,6 +286,22 @@ fn ipv6_works_in_brackets() {
     }
 }
 
+/// In a network of its own, where the machine has such an address.
+#[cfg(target_os = "linux")] // Other systems have no network namespaces.
+#[test]
+fn a_link_local_address_is_reached_by_the_name_of_its_zone() {
+    let script = r#"ip link set lo up && ip address add fe80::1/64 dev lo nodad &&
+        "$0" --count 1 '[fe80::1%lo]:0' | { read -r ready && "$1" "[fe80::1%lo]:${ready##*:}"; }"#;
+    for (server, program) in PAIRS {
+        let mut command = match common::unshared("-rn", script) {
+            Some(command) if common::has_ipv6() => command,
+            _ => return,
+        };
+        let output = command.args([program_path(server), program_path(program)]).output().unwrap();
+        assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn localhost_is_reached() {
     for (server, program) in PAIRS {
@@ -300,24 +316,18 @@ fn localhost_is_reached() {
 #[cfg(target_os = "linux")] // Other systems have no mount namespaces.
 #[test]
 fn a_name_with_several_addresses_is_tried_ipv4_first_and_then_the_others() {
-    if !common::has(&["unshare"]) || !common::has_ipv6() {
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    if !common::has_ipv6() || common::unshared("-rm", script).is_none() {
         return;
     }
     let hosts = std::env::temp_dir().join(format!("socket-lab-hosts-{}", std::process::id()));
     std::fs::write(&hosts, "::1 both.test\n127.0.0.1 both.test\n").unwrap();
-    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-    let inside = |args: &[&str]| {
-        let mut command = Command::new("unshare");
-        command.args(["-rm", "sh", "-c", script]).arg(&hosts).args(args).output().unwrap()
-    };
-    if !inside(&["true"]).status.success() {
-        return common::skip("only root may mount its own /etc/hosts");
-    }
     for (server, program) in PAIRS {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let server = Server::at(server, &["--count=1"], address);
             let name = format!("both.test:{}", server.address.port());
-            let output = inside(&[program_path(program).to_str().unwrap(), &name]);
+            let mut command = common::unshared("-rm", script).unwrap();
+            let output = command.arg(&hosts).arg(program_path(program)).arg(name).output().unwrap();
             let error = stderr(&output);
             assert_eq!(stdout(&output), "Received: Hello, server!\n", "{error}");
             let tried: Vec<&str> = error

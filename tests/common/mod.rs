@@ -185,6 +185,20 @@ pub fn has(tools: &[&str]) -> bool {
     missing.is_none()
 }
 
+/// `sh -c SCRIPT` in namespaces of its own, see unshare(1); none, and said so, where it may not have them.
+pub fn unshared(flags: &str, script: &str) -> Option<Command> {
+    if !has(&["unshare", "ip"]) {
+        return None;
+    }
+    if !Command::new("unshare").args([flags, "true"]).output().unwrap().status.success() {
+        skip("only root may make namespaces");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args([flags, "sh", "-c", script]);
+    Some(command)
+}
+
 /// Whether this machine has the address ::1; not where IPv6 is turned off.
 pub fn has_ipv6() -> bool {
     let found = TcpListener::bind("[::1]:0").is_ok();
