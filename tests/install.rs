@@ -15,6 +15,7 @@ fn without_a_network(place: &Path, command: &str) -> Option<Output> {
     let mut inside = unshared("-rn", &format!("ip link set lo up && {command}"))?;
     inside.current_dir(env!("CARGO_MANIFEST_DIR"));
     inside.env("CARGO_HOME", place.join("home")).env("CARGO_TARGET_DIR", place.join("target"));
+    inside.env("ROOT", place.join("root"));
     Some(inside.output().unwrap())
 }
 
@@ -28,8 +29,7 @@ fn place(name: &str) -> PathBuf {
 fn without_a_network_cargo_install_puts_the_four_programs_on_the_path() {
     let place = place("install");
     let root = place.join("root");
-    let install = format!("cargo install --path . --root '{}'", root.display());
-    let output = match without_a_network(&place, &install) {
+    let output = match without_a_network(&place, "cargo install --path . --root \"$ROOT\"") {
         Some(output) => output,
         None => return,
     };
