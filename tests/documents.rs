@@ -71,14 +71,16 @@ const TOOLS: [&str; 11] = [
     "cmp",
 ];
 
-/// A network of its own, so that port 8888 is free and nothing leaves it; ended with its only process.
+/// A network of its own, so that port 8888 is free and nothing leaves it, with its own list of further
+/// ones (`ip netns`); all of it ends with its only process.
 struct Network(Child);
 
 impl Network {
     fn new() -> Option<Network> {
-        let script = "ip link set lo up && echo ready && exec cat";
+        let script = "mkdir -p /run/netns && mount -t tmpfs lab /run/netns && \
+            ip link set lo up && echo ready && exec cat";
         let mut unshare = Command::new("unshare");
-        unshare.args(["-n", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        unshare.args(["-nm", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = unshare.stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -92,7 +94,7 @@ impl Network {
 
     fn command(&self) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.0.id())).arg("setsid");
+        command.args(["--net", "--mount", "--wd", "--target", &self.0.id().to_string(), "setsid"]);
         command
     }
 }
@@ -101,10 +103,6 @@ impl Drop for Network {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-        // Of the lab with two machines, should it have failed half way.
-        for name in ["lab-server", "lab-client"] {
-            let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
-        }
     }
 }
 
@@ -122,7 +120,6 @@ impl Terminal {
         let mut command = network.command();
         // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
         command.args(["env", "--default-signal=INT", "bash", "--norc", "--noprofile"]);
-        command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command.env("PYTHONUNBUFFERED", "1").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut bash = command.spawn().unwrap();
