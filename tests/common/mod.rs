@@ -181,22 +181,22 @@ pub fn has(tools: &[&str]) -> bool {
     let is_there =
         |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
     let missing = tools.iter().find(|tool| !is_there(tool));
-    missing.iter().for_each(|tool| skip(&format!("there is no {tool}")));
+    if let Some(tool) = missing {
+        skip(&format!("there is no {tool}"));
+    }
     missing.is_none()
 }
 
-/// `sh -c SCRIPT` in namespaces of its own, see unshare(1); none, and said so, where it may not have them.
-pub fn unshared(flags: &str, script: &str) -> Option<Command> {
+/// Whether a program may have namespaces of its own, those of `flags`: see unshare(1).
+pub fn may_unshare(flags: &str) -> bool {
     if !has(&["unshare", "ip"]) {
-        return None;
+        return false;
     }
-    if !Command::new("unshare").args([flags, "true"]).output().unwrap().status.success() {
+    let may = Command::new("unshare").args([flags, "true"]).output().unwrap().status.success();
+    if !may {
         skip("only root may make namespaces");
-        return None;
     }
-    let mut command = Command::new("unshare");
-    command.args([flags, "sh", "-c", script]);
-    Some(command)
+    may
 }
 
 /// Whether this machine has the address ::1; not where IPv6 is turned off.
