@@ -1,239 +1,202 @@
-//! How many threads wait in accept, and how many connections are open at a time.
+//! `thread::spawn` for connections, with two things added: a thread whose connection has ended waits
+//! for the next one, and there is a limit.
 //!
-//! The pre-threaded server of UNIX Network Programming, chapter 30, with a few threads to spare:
-//! each connection has a thread of its own, and in the common case that thread is already there.
+//! To start a thread takes about as long as to serve a short connection; one that waits is there at
+//! once (UNIX Network Programming, chapter 30).
 
-use std::fs::read_to_string;
-use std::io::{self, ErrorKind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Builder, Scope};
+use std::io;
+use std::mem::replace;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
 
-/// With fewer than this waiting, one more is started; a burst of clients then finds some ready.
-const FEWEST_WAITING: u64 = 4;
-/// With this many waiting, one that is done ends; the memory of a burst is given back.
-const MOST_WAITING: u64 = 64;
-/// Bytes: std's own 2 MiB are address space alone, but 10,000 of them are too much of it for some systems.
+use crate::step;
+
+/// The largest limit. Each thread takes four memory maps, and Linux gives a process 65,530
+/// (vm.max_map_count); std ends a program in which a thread starts without one.
+pub const MAX_CONNECTIONS: u64 = 15_000;
+/// More threads than this do not wait: the memory of a burst is given back.
+const MAX_SPARE_THREADS: usize = 64;
+/// Bytes. std's own 2 MiB are address space alone, but for 15,000 threads some systems lack that.
 const STACK_SIZE: usize = 64 * 1024;
-/// Bytes of address space to be left where `ulimit -v` bounds it: std ends the program when a
-/// thread that starts, or any small piece of work, finds no memory.
-const RESERVE: u64 = 16 * 1024 * 1024;
 
-/// The most connections at a time. Each thread takes four memory maps, Linux gives a process
-/// 65,530 (vm.max_map_count), and a thread that starts without one ends the program.
-pub const MOST: u64 = 15_000;
+type Job = Box<dyn FnOnce() + Send>;
 
-/// Who waits and who serves. `to_accept` connections are still to come, beside one for each thread that waits.
-#[derive(Debug)]
-struct Places {
+/// The threads of a server: each serves one connection at a time.
+pub struct Threads {
     limit: u64,
-    to_accept: u64,
-    waiting: u64,
-    serving: u64,
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-impl Places {
-    /// The thread that begins waits, for the first of `count` connections.
-    fn new(limit: u64, count: u64) -> Places {
-        Places { limit, to_accept: count - 1, waiting: 1, serving: 0 }
-    }
-
-    /// Takes a place for one more thread that waits, if one is due.
-    fn grow(&mut self) -> bool {
-        let due = self.waiting < FEWEST_WAITING
-            && self.waiting + self.serving < self.limit
-            && self.to_accept > 0;
-        self.waiting += u64::from(due);
-        self.to_accept -= u64::from(due);
-        due
-    }
-
-    /// Gives a place back: the thread did not start.
-    fn shrink(&mut self) {
-        self.waiting -= 1;
-        self.to_accept += 1;
-    }
-
-    /// One thread that waited has a connection.
-    fn begin(&mut self) {
-        self.waiting -= 1;
-        self.serving += 1;
-    }
-
-    /// Its connection is closed: whether the thread waits again.
-    fn end(&mut self) -> bool {
-        self.serving -= 1;
-        let again = self.waiting < MOST_WAITING && self.to_accept > 0;
-        self.waiting += u64::from(again);
-        self.to_accept -= u64::from(again);
-        again
-    }
+#[derive(Default)]
+struct State {
+    /// Each spare thread, as the channel from which it takes its next job. The last to become spare is
+    /// the first to be used: what it needs is still in the CPU's cache.
+    spare: Vec<SyncSender<Job>>,
+    open: u64,
+    is_short: bool,
 }
 
-/// The threads of a server, as each of them sees the others.
-#[derive(Clone, Copy)]
-pub struct Threads<'scope, 'env> {
-    places: &'env Mutex<Places>,
-    work: &'env (dyn Fn(&Threads<'_, '_>) + Sync),
-    scope: &'scope Scope<'scope, 'env>,
-    address_space: Option<u64>,
-}
+impl Threads {
+    /// At most `limit` jobs are to run at a time.
+    pub fn new(limit: u64) -> Arc<Threads> {
+        Arc::new(Threads { limit, state: Mutex::default(), changed: Condvar::new() })
+    }
 
-/// Runs `work` in as many threads as are due, this one among them, until all have ended.
-///
-/// `work` is a loop: accept, [`Threads::begin`], serve, and again while [`Threads::end`] says so.
-/// At most `limit` connections are open at a time, and exactly `count` are accepted.
-pub fn run(limit: u64, count: u64, work: impl Fn(&Threads<'_, '_>) + Sync) {
-    let places = Mutex::new(Places::new(limit, count));
-    thread::scope(|scope| {
-        let address_space = in_proc("limits", "Max address space");
-        let threads = Threads { places: &places, work: &work, scope, address_space };
-        // One that cannot start now is tried again, and spoken of, at the first connection.
-        loop {
-            // A statement of its own: before Rust 1.67 `&&` would hold the lock that `start` takes too.
-            let due = threads.places().grow();
-            if !due || threads.start().is_err() {
-                break;
-            }
-        }
-        work(&threads);
-    });
-}
-
-impl Threads<'_, '_> {
-    /// This thread has a connection. Starts another one first if fewer than four are left waiting,
-    /// and says whether the limit is reached.
+    /// Runs `job` in a thread, and returns when there is a place for another job.
     ///
-    /// # Errors
-    /// The system's, when it has no thread or memory left for another: this one can serve all the same.
-    pub fn begin(&self) -> io::Result<bool> {
-        let (due, full) = {
-            let mut places = self.places();
-            places.begin();
-            (places.grow(), places.serving == places.limit)
-        };
-        if due {
-            self.start()?;
+    /// A panic ends its job and nothing else. Where the system starts no more threads (EAGAIN,
+    /// pthread_create(3)), the job waits for one; where it has started none at all, the job runs here.
+    pub fn spawn(self: &Arc<Threads>, job: impl FnOnce() + Send + 'static) {
+        self.state().open += 1;
+        let job: Job = Box::new(job);
+        match self.find_thread() {
+            // It waits in recv, and so takes the job at once.
+            Some(thread) => drop(thread.send(job)),
+            None => drop(self.run(job)),
         }
-        Ok(full)
+        let open = self.state().open;
+        if open >= self.limit {
+            step!("5 establish", "{open} open, which is the limit; others wait in the queue");
+            self.wait_below(self.limit);
+        }
     }
 
-    /// This thread's connection is closed. `false`: enough others wait, or nothing is left to accept; it is to end.
-    pub fn end(&self) -> bool {
-        self.places().end()
+    /// Waits until every job has ended.
+    pub fn wait_for_all(&self) {
+        self.wait_below(1);
     }
 
-    fn start(&self) -> io::Result<()> {
-        let threads = *self;
-        let work = move || (threads.work)(&threads);
-        let builder = Builder::new().stack_size(STACK_SIZE);
-        let started = if self.has_room() {
-            builder.spawn_scoped(self.scope, work)
-        } else {
-            Err(ErrorKind::OutOfMemory.into())
+    /// A spare thread, else a new one; none where there is none to wait for.
+    fn find_thread(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
+        loop {
+            let spare = self.state().spare.pop();
+            let error = match spare.map_or_else(|| self.start(), Ok) {
+                Ok(thread) => return Some(thread),
+                Err(error) => error,
+            };
+            let was_short = replace(&mut self.state().is_short, true);
+            if !was_short {
+                step!("5 establish", "cannot start a thread: {error}; others wait");
+            }
+            let state = self.state();
+            if state.open == 1 && state.spare.is_empty() {
+                return None;
+            }
+            // For one that becomes spare, or until it is time to try again to start one.
+            let retry_after = Duration::from_millis(100);
+            drop(
+                self.changed.wait_timeout_while(state, retry_after, |state| state.spare.is_empty()),
+            );
+        }
+    }
+
+    fn start(self: &Arc<Threads>) -> io::Result<SyncSender<Job>> {
+        let (thread, jobs) = sync_channel(1);
+        let (threads, own) = (Arc::clone(self), thread.clone());
+        let serve = move || {
+            while let Ok(job) = jobs.recv() {
+                let mut state = threads.run(job);
+                if state.spare.len() == MAX_SPARE_THREADS {
+                    return;
+                }
+                state.spare.push(own.clone());
+            }
         };
-        started.map(drop).map_err(|error| {
-            self.places().shrink();
-            error
-        })
+        Builder::new().stack_size(STACK_SIZE).spawn(serve)?;
+        self.state().is_short = false;
+        Ok(thread)
     }
 
-    fn has_room(&self) -> bool {
-        self.address_space.map_or(true, |limit| {
-            in_proc("status", "VmSize:").unwrap_or(0) * 1024 + RESERVE < limit
-        })
+    fn run(&self, job: Job) -> MutexGuard<'_, State> {
+        let _ = catch_unwind(AssertUnwindSafe(job));
+        let mut state = self.state();
+        state.open -= 1;
+        self.changed.notify_one();
+        state
     }
 
-    /// The lock is never held where anything could panic; if it were, the numbers would still be whole.
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wait_below(&self, limit: u64) {
+        drop(self.changed.wait_while(self.state(), |state| state.open >= limit));
     }
-}
 
-/// The number behind `label` in a file of /proc/self; none elsewhere than on Linux, or if unlimited.
-fn in_proc(file: &str, label: &str) -> Option<u64> {
-    let text = read_to_string(format!("/proc/self/{file}")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
-    line.split_whitespace().next()?.parse().ok()
+    /// Nothing panics while it holds the lock; if it did, the numbers would still be whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{run, Places, FEWEST_WAITING, MOST_WAITING};
+    use super::{Threads, MAX_SPARE_THREADS};
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-    use std::sync::{Condvar, Mutex};
+    use std::sync::mpsc::channel;
+    use std::sync::{Arc, Barrier};
 
-    /// A crowd of `clients` comes and goes at once, as far as there is a thread for each.
-    fn burst(places: &mut Places, clients: u64) -> u64 {
-        while places.grow() {}
-        let served = (0..clients).take_while(|_| {
-            let waits = places.waiting > 0;
-            if waits {
-                places.begin();
-                places.grow();
+    #[test]
+    fn ten_jobs_run_at_the_same_time() {
+        let threads = Threads::new(10);
+        // Each waits for all: with fewer threads it would hang.
+        let together = Arc::new(Barrier::new(10));
+        for _ in 0..10 {
+            let together = Arc::clone(&together);
+            threads.spawn(move || drop(together.wait()));
+        }
+        threads.wait_for_all();
+        assert_eq!(threads.state().open, 0);
+    }
+
+    #[test]
+    fn at_most_64_threads_wait_and_the_last_to_become_idle_is_used_first() {
+        let threads = Threads::new(1000);
+        let together = Arc::new(Barrier::new(100));
+        for _ in 0..100 {
+            let together = Arc::clone(&together);
+            threads.spawn(move || drop(together.wait()));
+        }
+        threads.wait_for_all();
+        assert_eq!(threads.state().spare.len(), MAX_SPARE_THREADS);
+        let (tell, who) = channel();
+        for _ in 0..3 {
+            let tell = tell.clone();
+            threads.spawn(move || tell.send(std::thread::current().id()).unwrap());
+            threads.wait_for_all();
+        }
+        let who: Vec<_> = who.try_iter().collect();
+        assert!(who[0] == who[1] && who[1] == who[2], "{who:?}");
+    }
+
+    #[test]
+    fn no_more_than_the_limit_are_open_at_a_time() {
+        let threads = Threads::new(3);
+        let (open, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        for _ in 0..1000 {
+            let (open, most) = (Arc::clone(&open), Arc::clone(&most));
+            threads.spawn(move || {
+                most.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
+                std::thread::yield_now();
+                open.fetch_sub(1, SeqCst);
+            });
+        }
+        threads.wait_for_all();
+        assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
+    }
+
+    #[test]
+    fn a_panic_ends_its_job_and_nothing_else_whatever_the_limit() {
+        for limit in [1, 2] {
+            let threads = Threads::new(limit);
+            for _ in 0..10 {
+                threads.spawn(|| panic!("in one connection"));
             }
-            waits
-        });
-        let served = served.count();
-        for _ in 0..served {
-            places.end();
+            let (tell, served) = channel();
+            threads.spawn(move || tell.send("served").unwrap());
+            assert_eq!(served.recv(), Ok("served"));
+            threads.wait_for_all();
         }
-        served as u64
-    }
-
-    #[test]
-    fn four_wait_at_first_and_at_most_64_after_a_burst() {
-        let mut places = Places::new(1000, u64::MAX);
-        assert_eq!(burst(&mut places, 0), 0);
-        assert_eq!(places.waiting, FEWEST_WAITING);
-        assert_eq!(burst(&mut places, 10), 10);
-        assert_eq!(places.waiting, 10 + FEWEST_WAITING);
-        assert_eq!(burst(&mut places, 500), 500);
-        assert_eq!(places.waiting, MOST_WAITING);
-    }
-
-    #[test]
-    fn no_more_than_the_limit_are_served_at_a_time() {
-        for limit in [1, 2, 4, 100] {
-            let mut places = Places::new(limit, u64::MAX);
-            assert_eq!(burst(&mut places, 1000), limit);
-        }
-    }
-
-    #[test]
-    fn exactly_so_many_as_counted_are_accepted() {
-        for count in [1, 3, 4, 5, 77] {
-            let mut places = Places::new(1000, count);
-            assert_eq!(burst(&mut places, 1000), count);
-            assert_eq!((places.waiting, places.serving, places.to_accept), (0, 0, 0));
-        }
-    }
-
-    #[test]
-    fn a_thread_that_did_not_start_leaves_its_place_to_another() {
-        let mut places = Places::new(1000, 5);
-        assert!(places.grow());
-        places.shrink();
-        assert_eq!((places.waiting, places.to_accept), (1, 4));
-        assert_eq!(burst(&mut places, 1000), 5);
-    }
-
-    /// Each of 20 pretended connections stays open until ten are: with fewer threads it would hang.
-    #[test]
-    fn run_serves_several_at_a_time_and_returns_when_all_have_ended() {
-        let (accepted, open, changed) = (AtomicU64::new(0), Mutex::new(0), Condvar::new());
-        run(10, 20, |threads| loop {
-            accepted.fetch_add(1, SeqCst);
-            threads.begin().unwrap();
-            let mut number = open.lock().unwrap();
-            *number += 1;
-            changed.notify_all();
-            let together = if *number <= 10 { 10 } else { 20 };
-            drop(changed.wait_while(number, |number| *number < together).unwrap());
-            if !threads.end() {
-                return;
-            }
-        });
-        assert_eq!(accepted.into_inner(), 20);
     }
 }

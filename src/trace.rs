@@ -1,44 +1,62 @@
 //! The trace: a line on standard error for each of the document's seven steps.
+//!
+//! A line is printed *before* a call that the peer can notice (connect, send, shutdown, close), and
+//! *after* a call that waits for the peer (accept, recv). So where a client and a server share a
+//! terminal, no effect stands above its cause, and a connect that hangs shows what it hangs in. Two
+//! exceptions: listen, which std does together with bind, so that what it chose is known only
+//! afterwards; and a program that is killed, which prints no `7 close`.
+//!
+//! A trace never changes what it tells of. It can slow it down: where nobody reads standard error, a
+//! full pipe or a terminal stopped with Ctrl-S, the program waits, as any Unix program does.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::str::from_utf8;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-static QUIET: AtomicBool = AtomicBool::new(false);
+/// The most characters of received bytes that a line shows.
+const MAX_SHOWN: usize = 60;
 
-/// Says whether step lines are to be written; [`crate::cli::main`] calls it for `--quiet`.
-pub fn set_quiet(quiet: bool) {
+static PROGRAM: Mutex<&str> = Mutex::new("");
+static QUIET: AtomicBool = AtomicBool::new(true); // Until it has a name.
+
+/// Names the program in each line; `quiet` means no lines. [`crate::program::main`] calls it.
+pub fn start(program: &'static str, quiet: bool) {
+    *PROGRAM.lock().unwrap_or_else(PoisonError::into_inner) = program;
     QUIET.store(quiet, Relaxed);
 }
 
-/// Whether step lines are not to be written.
+/// Whether no step lines are to be printed.
 pub fn is_quiet() -> bool {
     QUIET.load(Relaxed)
 }
 
-/// Writes `PROGRAM: NUMBER NAME  detail`, the number and name of a step and what happened in it.
+/// Prints `PROGRAM: NUMBER NAME  detail`, the number and name of a step and what happens in it.
 ///
-/// The details are evaluated only when they are shown, so that `--quiet` costs no system call.
-/// A `?` among them ends the line and not the program: a trace never changes what it tells of.
+/// The details are evaluated only when they are shown, so that `--quiet` costs no system call. A `?`
+/// among them ends the line, which then has the error, and not the program.
 #[macro_export]
 macro_rules! step {
     ($step:literal, $($detail:tt)*) => {
         if !$crate::trace::is_quiet() {
-            let write = |detail: std::fmt::Arguments| {
-                $crate::trace::write(format_args!(concat!(env!("CARGO_BIN_NAME"), ": {:<12} {}"), $step, detail));
-            };
-            let detail = || -> std::io::Result<()> { Ok(write(format_args!($($detail)*))) };
-            if let Err(error) = detail() {
-                write(format_args!("{error}"));
-            }
+            $crate::trace::write_step($step, || Ok(format!($($detail)*)));
         }
     };
 }
 
-/// Writes one line to standard error, whole, so that the lines of threads and programs do not mix.
+/// What [`step!`] does when it does something.
+pub fn write_step(step: &str, detail: impl FnOnce() -> io::Result<String>) {
+    let program = *PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);
+    let detail = detail().unwrap_or_else(|error| error.to_string());
+    write(format_args!("{program}: {step:<12} {detail}"));
+}
+
+/// Writes one line to standard error in one call, so that the lines of threads and programs do not mix.
 ///
-/// A standard error that takes nothing (closed, full, its reader gone) is no reason to end.
+/// A standard error that is closed or on a full disk is no reason to end.
 pub fn write(line: fmt::Arguments) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
@@ -52,26 +70,33 @@ pub fn family(address: &SocketAddr) -> &'static str {
     }
 }
 
-/// Received bytes made safe for a terminal: UTF-8 as it is, control characters and bytes
-/// that are no UTF-8 escaped (`\x1b`), at most 60 characters and then `…`.
-pub fn text(bytes: &[u8]) -> String {
-    let mut shown = String::new();
-    let mut width = 0;
-    let mut rest = bytes;
+/// Received bytes, safe and unambiguous for a person: UTF-8 as it is; escaped (`\x1b`) are control
+/// characters, bytes that are no UTF-8, the backslash itself, and what turns or breaks a line; at
+/// most 60 characters and then `…`.
+pub fn printable(bytes: &[u8]) -> String {
+    // A character has at most four bytes, so this is enough to see that there is more than is shown.
+    let mut rest = &bytes[..bytes.len().min(4 * (MAX_SHOWN + 1))];
+    let (mut shown, mut width) = (String::new(), 0);
     while let Some(&byte) = rest.first() {
         // A character of UTF-8 is the shortest start, of one to four bytes, that is valid.
-        let character = (1..=4).find_map(|length| std::str::from_utf8(rest.get(..length)?).ok());
+        let character = (1..=4).find_map(|length| from_utf8(rest.get(..length)?).ok());
         let (next, length) = match character {
-            Some(next) if !next.contains(char::is_control) => (next.to_owned(), next.len()),
-            _ => (byte.escape_ascii().to_string(), 1),
+            Some(next) if !next.contains(must_be_escaped) => (Cow::from(next), next.len()),
+            _ => (Cow::from(byte.escape_ascii().to_string()), 1),
         };
         width += next.chars().count();
-        if width > 60 {
+        if width > MAX_SHOWN {
             shown.push('…');
             break;
         }
         shown.push_str(&next);
-        rest = rest.get(length..).unwrap_or_default();
+        rest = &rest[length..];
     }
     shown
+}
+
+/// Control characters, the backslash, line and paragraph separator, and what changes the direction of text.
+fn must_be_escaped(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\\' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

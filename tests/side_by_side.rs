@@ -1,141 +1,324 @@
 //! Each statement of a Python sample stands, word for word and in its order, above the Rust that does it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+//!
+//! A line `//| 2 bind       server_socket.bind(...)` has the number and name of the step, where the
+//! statement begins one, and the statement. The Rust for it reaches to the next such line; adjoining
+//! lines share it, and where it calls a function of the same file, that one's body counts.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 use std::fs::read_to_string;
-use std::path::Path;
 
 /// The document's steps, section 2.2.
 const STEPS: [&str; 7] =
     ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
 
-/// `step` (or nothing) and statement, with the place where it stands.
-type Statement = (String, String, String);
+/// What a statement of the Python contains, and what must stand in the Rust for it; `|` is "or".
+const PAIRS: [(&str, &str); 29] = [
+    ("import socket", "use std::net::"),
+    ("import sys", "use socket_lab::arguments::"),
+    ("host = sys.argv[1] ", "args.text(\"ADDRESS\")"),
+    ("port = int(sys.argv[2])", "args.text(\"ADDRESS\")"),
+    ("message = sys.argv[3] ", "args.text(\"MESSAGE\")"),
+    ("server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)", "TcpListener::bind("),
+    ("client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)", "TcpStream::connect("),
+    ("server_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "UdpSocket::bind("),
+    ("client_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "UdpSocket::bind("),
+    ("setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)", "TcpListener::bind("),
+    ("server_socket.bind((host, port))", "::bind(address)"),
+    ("server_socket.listen(5)", "listen(&server_socket, "),
+    ("getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)", "SO_ACCEPTCONN)"),
+    ("getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)", "SO_ERROR)"),
+    ("print('ready on ", "server ready on {local}"),
+    ("while True:", "while |loop {"),
+    ("client_socket.connect((host, port))", "TcpStream::connect_timeout("),
+    ("server_socket.accept()", "server_socket.accept()"),
+    (
+        "conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)",
+        "setsockopt(&conn, SO_KEEPALIVE, 1)",
+    ),
+    ("data = conn.recv(1024)", "conn.read("),
+    ("data = client_socket.recv(1024)", "client_socket.read("),
+    ("if not data:", "Ok(0) =>"),
+    ("break", "break"),
+    (".sendall(", ".write_all("),
+    (".recvfrom(1024)", ".recv_from("),
+    (".sendto(", ".send_to("),
+    ("print('Received:', ", "print("),
+    ("conn.close()", "drop(conn)"),
+    ("client_socket.close()", "drop(client_socket)"),
+];
+
+/// Calls that belong to a pair, or to the list below.
+const SOCKET_CALLS: [&str; 12] = [
+    "::bind(",
+    "listen(&",
+    ".accept(",
+    "::connect_timeout(",
+    "::connect(",
+    ".read(",
+    ".write_all(",
+    ".send_to(",
+    ".recv_from(",
+    ".shutdown(",
+    "setsockopt(&",
+    "drop(",
+];
+
+/// Which of them only the Rust makes, and why.
+const ONLY_RUST: [(&str, &str, &str); 4] = [
+    ("tcp-server", "drop(server_socket)", "--count ends the server; Python's goes on until Ctrl-C"),
+    ("udp-server", "drop(server_socket)", "the same"),
+    ("tcp-client", "source.read(", "standard input, or MESSAGE, is no socket"),
+    (
+        "tcp-client",
+        "socket.shutdown(half)",
+        "the half-close, which Python's client leaves to close",
+    ),
+];
+
+/// A statement with its step, or none, and where it stands.
+struct Statement {
+    step: String,
+    text: String,
+    line: usize,
+}
 
 /// A statement's step is the comment above it: `# 2 bind`.
-fn of_python(path: &str, text: &str) -> Vec<Statement> {
+fn of_python(text: &str) -> Vec<Statement> {
     let mut step = String::new();
     let mut statements = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         match line.strip_prefix("# ") {
-            Some(comment) if STEPS.contains(&comment) => step = comment.to_owned(),
-            Some(_) => assert!(!comment_of_a_step(line), "{path}: no step of the document: {line}"),
+            Some(comment) if comment.starts_with(|c: char| c.is_ascii_digit()) => {
+                step = comment.to_owned();
+            }
+            Some(_) => (),
             None if line.is_empty() => (),
-            None => statements.push((
-                std::mem::take(&mut step),
-                line.to_owned(),
-                format!("{path}:{}", number + 1),
-            )),
+            None => statements.push(Statement {
+                step: std::mem::take(&mut step),
+                text: line.to_owned(),
+                line: number + 1,
+            }),
         }
     }
     statements
 }
 
-fn comment_of_a_step(line: &str) -> bool {
-    line.trim_start_matches("# ").starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// In Rust both stand in one comment, in columns: `// 2 bind       server_socket.bind(...)`.
-fn of_rust(path: &str, text: &str) -> Vec<Statement> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+fn of_rust(text: &str) -> Vec<Statement> {
     let mut statements = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        let place = format!("{path}:{}", number + 1);
-        let comment = line.strip_prefix("// ").unwrap_or_default();
-        if !comment.starts_with(|c: char| c == ' ' || c.is_ascii_digit()) {
-            continue;
+    for (number, line) in text.lines().enumerate() {
+        if let Some(statement) = line.trim().strip_prefix("//|") {
+            let statement = statement.trim();
+            let step = STEPS.iter().find(|step| statement.starts_with(&format!("{step} ")));
+            let step = step.map_or("", |step| step);
+            let text = statement[step.len()..].trim().to_owned();
+            statements.push(Statement { step: step.to_owned(), text, line: number + 1 });
         }
-        let (step, statement) = comment.split_at(12);
-        let step = step.trim();
-        assert!(
-            step.is_empty() || STEPS.contains(&step),
-            "{place}: no step of the document: {line}"
-        );
-        let code = lines[number..].iter().find(|line| !line.starts_with("//")).unwrap();
-        assert!(code.len() > 2, "{place}: no Rust below: {line}");
-        statements.push((step.to_owned(), statement.trim().to_owned(), place));
     }
     statements
 }
 
-fn assert_side_by_side(python_path: &str, python: &str, rust_path: &str, rust: &str) {
-    let python = of_python(python_path, python);
-    let rust = of_rust(rust_path, rust);
-    for at in 0..python.len().max(rust.len()) {
-        let nothing = (String::new(), "(nothing more)".to_owned(), "the end".to_owned());
-        let ours = rust.get(at).unwrap_or(&nothing);
-        let theirs = python.get(at).unwrap_or(&nothing);
-        assert!(
-            (&ours.0, &ours.1) == (&theirs.0, &theirs.1),
-            "\n{}:\n  {:<12} {}\n{}:\n  {:<12} {}\n",
-            theirs.2,
-            theirs.0,
-            theirs.1,
-            ours.2,
-            ours.0,
-            ours.1
-        );
+/// The code of a page, by lines: comments and the `//|` lines are empty in it.
+struct Code<'a> {
+    lines: Vec<&'a str>,
+    is_statement: Vec<bool>,
+}
+
+impl<'a> Code<'a> {
+    fn new(text: &'a str) -> Code<'a> {
+        let is_comment = |line: &str| line.trim_start().starts_with("//");
+        Code {
+            lines: text.lines().map(|line| if is_comment(line) { "" } else { line }).collect(),
+            is_statement: text.lines().map(|line| line.trim_start().starts_with("//|")).collect(),
+        }
     }
+
+    /// The lines (from 0) of the Rust for the statement at `line` (from 1).
+    fn below(&self, line: usize) -> Vec<usize> {
+        let own = (line..self.lines.len()).skip_while(|at| self.is_statement[*at]);
+        // The end of a function ends it too.
+        let own: Vec<usize> = own
+            .take_while(|at| !self.is_statement[*at] && (self.lines[*at] != "}" || *at == line))
+            .collect();
+        let mut all = own.clone();
+        self.add_called(&own, &mut all);
+        all
+    }
+
+    /// Adds the bodies of the functions that `lines` call, but of those that have statements of their own.
+    fn add_called(&self, lines: &[usize], all: &mut Vec<usize>) {
+        for (begin, line) in self.lines.iter().enumerate() {
+            let name = match line.strip_prefix("fn ").and_then(|rest| rest.split(['(', '<']).next())
+            {
+                Some(name) => format!("{name}("),
+                None => continue,
+            };
+            let length = self.lines[begin..].iter().position(|line| *line == "}").unwrap();
+            let body: Vec<usize> = (begin..begin + length).collect();
+            let is_called = lines.iter().any(|at| {
+                self.lines[*at].match_indices(&name).any(|(column, _)| {
+                    let before = self.lines[*at][..column].chars().last().unwrap_or(' ');
+                    !before.is_alphanumeric() && !"._:".contains(before)
+                })
+            });
+            let has_statements = body.iter().any(|at| self.is_statement[*at]);
+            if is_called && !has_statements && !all.contains(&begin) {
+                all.extend(&body);
+                self.add_called(&body, all);
+            }
+        }
+    }
+
+    /// Where `call` stands first in `lines`: line and column.
+    fn find(&self, lines: &[usize], call: &str) -> Option<(usize, usize)> {
+        lines.iter().find_map(|at| Some((*at, self.lines[*at].find(call)?)))
+    }
+}
+
+/// What is wrong with a pair of pages, each with its name and text; one that is right has no line.
+fn compare(python: (&str, &str), rust: (&str, &str)) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (theirs, ours) = (of_python(python.1), of_rust(rust.1));
+    let show = |path: &str, statement: Option<&Statement>| match statement {
+        Some(Statement { step, text, line }) => format!("{path}:{line}: {step:<12} {text}"),
+        None => format!("{path}: nothing more"),
+    };
+    for at in 0..theirs.len().max(ours.len()) {
+        let key = |statement: &Statement| (statement.step.clone(), statement.text.clone());
+        if theirs.get(at).map(key) != ours.get(at).map(key) {
+            let (their, our) = (show(python.0, theirs.get(at)), show(rust.0, ours.get(at)));
+            return vec![format!("not the same:\n  {their}\n  {our}")];
+        }
+    }
+    for statement in theirs.iter().filter(|statement| !statement.step.is_empty()) {
+        if !STEPS.contains(&&statement.step[..]) {
+            wrong.push(format!("no step of the document: {}", show(python.0, Some(statement))));
+        }
+    }
+    let code = Code::new(rust.1);
+    let mut in_a_pair = Vec::new();
+    for (their, our) in theirs.iter().zip(&ours) {
+        let pair = PAIRS.iter().find(|(python, _)| their.text.contains(python));
+        let (their, our_place) = (show(python.0, Some(their)), format!("{}:{}", rust.0, our.line));
+        match pair {
+            None => wrong.push(format!("in no pair:\n  {their}")),
+            Some((_, calls)) => {
+                let below = code.below(our.line);
+                match calls.split('|').find_map(|call| code.find(&below, call)) {
+                    Some(place) => in_a_pair.push(place),
+                    None => wrong.push(format!("not done:\n  {their}\n  {our_place}: no {calls}")),
+                }
+            }
+        }
+    }
+    for (number, line) in code.lines.iter().enumerate() {
+        for call in SOCKET_CALLS {
+            for (column, _) in line.match_indices(call) {
+                // A pair may begin before the call, with the name of the socket.
+                let is_paired = in_a_pair.iter().any(|(at, from)| {
+                    *at == number && column.abs_diff(*from) <= "server_socket".len()
+                });
+                let is_known = ONLY_RUST
+                    .iter()
+                    .any(|(program, known, _)| rust.0.contains(program) && line.contains(known));
+                if !is_paired && !is_known {
+                    wrong.push(format!("{}:{}: {call} is in no pair", rust.0, number + 1));
+                }
+            }
+        }
+    }
+    wrong
 }
 
 fn read(path: &str) -> String {
-    read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-fn assert_pair(python: &str, rust: &str) {
-    assert_side_by_side(python, &read(python), rust, &read(rust));
-}
-
-#[test]
-fn tcp_server() {
-    assert_pair("tests/python/tcp_server.py", "src/bin/tcp-server.rs");
-}
-
-#[test]
-fn tcp_client() {
-    assert_pair("tests/python/tcp_client.py", "src/bin/tcp-client.rs");
+/// The four pairs: path and text of the Python, path and text of the Rust.
+fn pages() -> [[String; 4]; 4] {
+    ["tcp_server", "tcp_client", "udp_server", "udp_client"].map(|name| {
+        let python = format!("tests/python/{name}.py");
+        let rust = format!("src/bin/{}.rs", name.replace('_', "-"));
+        [python.clone(), read(&python), rust.clone(), read(&rust)]
+    })
 }
 
 #[test]
-fn udp_server() {
-    assert_pair("tests/python/udp_server.py", "src/bin/udp-server.rs");
-}
-
-#[test]
-fn udp_client() {
-    assert_pair("tests/python/udp_client.py", "src/bin/udp-client.rs");
-}
-
-#[test]
-fn changing_any_statement_of_either_side_is_noticed() {
-    let (python_path, rust_path) = ("tests/python/tcp_server.py", "src/bin/tcp-server.rs");
-    let (python, rust) = (read(python_path), read(rust_path));
-    let fails = |python: &str, rust: &str| {
-        let pair = [python_path, python, rust_path, rust].map(str::to_owned);
-        std::panic::catch_unwind(move || {
-            assert_side_by_side(&pair[0], &pair[1], &pair[2], &pair[3])
-        })
-        .is_err()
-    };
-    assert!(!fails(&python, &rust));
-    for (_, statement, _) in of_python(python_path, &python) {
-        let changed = format!("{statement} ");
-        assert!(
-            !fails(&python.replacen(&statement, &changed, 1), &rust),
-            "white space at an end is none"
-        );
-        let changed = format!("{statement}x");
-        assert!(fails(&python.replacen(&statement, &changed, 1), &rust), "{statement}");
-        assert!(fails(&python, &rust.replacen(&statement, &changed, 1)), "{statement}");
-        let removed: String = rust
-            .lines()
-            .filter(|line| !line.ends_with(&statement))
-            .map(|l| format!("{l}\n"))
-            .collect();
-        assert!(fails(&python, &removed), "{statement}");
+fn the_four_programs_are_the_four_samples() {
+    for [python_path, python, rust_path, rust] in &pages() {
+        let wrong = compare((python_path, python), (rust_path, rust));
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     }
-    assert!(fails(&python.replace("# 2 bind", "# 3 listen"), &rust));
-    assert!(fails(&python, &rust.replace("// 2 bind  ", "// 2 binds ")));
-    assert!(fails(&format!("{python}server_socket.close()\n"), &rust));
+}
+
+#[test]
+fn a_statement_that_is_changed_or_left_out_on_one_side_is_noticed() {
+    for [python_path, python, rust_path, rust] in &pages() {
+        let fails = |python: &str, rust: &str| {
+            !compare((python_path, python), (rust_path, rust)).is_empty()
+        };
+        for Statement { text, .. } in of_python(python) {
+            assert!(fails(&python.replacen(&text, &format!("{text}x"), 1), rust), "{text}");
+            assert!(fails(python, &rust.replacen(&text, &format!("{text}x"), 1)), "{text}");
+            let is_other = |line: &&str| !(line.contains("//|") && line.ends_with(&text));
+            let without: Vec<&str> = rust.lines().filter(is_other).collect();
+            assert!(fails(python, &without.join("\n")), "{text}");
+        }
+        assert!(fails(&python.replace("# 1 create", "# 2 bind"), rust));
+        assert!(fails(
+            &python.replace("# 1 create", "# 1 make"),
+            &rust.replace("1 create", "1 make")
+        ));
+        assert!(fails(python, &rust.replace("//| 1 create ", "//| 2 bind ")));
+        assert!(fails(&format!("{python}server_socket.close()\n"), rust));
+    }
+}
+
+/// The Rust of each statement, and nothing else, is replaced; the message names both lines.
+#[test]
+fn rust_that_does_not_do_what_the_python_above_it_does_is_noticed() {
+    for [python_path, python, rust_path, rust] in &pages() {
+        let code = Code::new(rust);
+        for (their, our) in of_python(python).iter().zip(of_rust(rust)) {
+            let (_, calls) = PAIRS.iter().find(|(python, _)| their.text.contains(python)).unwrap();
+            let below = code.below(our.line);
+            let mut lines: Vec<String> = rust.lines().map(str::to_owned).collect();
+            let mut replaced = 0;
+            for at in below {
+                for call in calls.split('|').filter(|call| code.lines[at].contains(call)) {
+                    lines[at] = lines[at].replace(call, "conn.flush(");
+                    replaced += 1;
+                }
+            }
+            assert!(replaced > 0, "{}", their.text);
+            let wrong = compare((python_path, python), (rust_path, &lines.join("\n"))).join("\n");
+            for place in [(python_path, their.line), (rust_path, our.line)] {
+                assert!(
+                    wrong.contains(&format!("{}:{}: ", place.0, place.1)),
+                    "{place:?}\n{wrong}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_socket_call_in_no_pair_is_noticed_wherever_it_stands() {
+    for [python_path, python, rust_path, rust] in &pages() {
+        let lines: Vec<&str> = rust.lines().collect();
+        let body = lines.iter().position(|line| line.starts_with("fn run(")).unwrap() + 1;
+        for at in body..lines.len() {
+            // Between statements, and not within one that goes over several lines.
+            if !lines[at - 1].ends_with([';', '{', '}']) {
+                continue;
+            }
+            for call in SOCKET_CALLS {
+                let mut changed = lines.clone();
+                let added = format!("    other{call});");
+                changed.insert(at, &added);
+                let wrong = compare((python_path, python), (rust_path, &changed.join("\n")));
+                assert!(!wrong.is_empty(), "{rust_path}:{}: {added}", at + 1);
+            }
+        }
+    }
 }

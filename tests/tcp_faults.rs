@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::{client, noise, Server, PATIENCE};
-use socket_lab::cli::is_timeout;
+use common::{client, noise, Running, Server, PATIENCE};
+use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -43,63 +44,129 @@ fn clients_that_say_x(server: &Server, number: usize) -> Vec<TcpStream> {
         .collect()
 }
 
-/// Processor time in hundredths of a second: fields 14 and 15 of /proc/PID/stat.
+/// CPU time in hundredths of a second: fields 14 and 15 of /proc/PID/stat.
 #[cfg(target_os = "linux")]
-fn processor_time(id: u32) -> u64 {
+fn cpu_time(id: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-#[cfg(target_os = "linux")] // `ulimit -n`, and /proc for the processor time.
+#[cfg(target_os = "linux")] // `ulimit -n`, and /proc for the CPU time.
 #[test]
-fn without_descriptors_it_waits_idly_says_so_once_and_serves_all_in_the_end() {
+fn without_descriptors_it_waits_idly_says_so_and_serves_all_in_the_end() {
     let mut server = Server::through_shell("ulimit -n 20", "tcp-server", &["--count=50"]);
     let clients = clients_that_say_x(&server, 50);
     let line = server.trace_until("cannot accept: ");
     assert!(line.contains("(os error 24)"), "EMFILE; its text is the C library's: {line}");
-    let before = processor_time(server.id());
+    let before = cpu_time(server.id());
     thread::sleep(Duration::from_secs(2)); // Not for luck: it is the time over which is measured.
-    let used = processor_time(server.id()) - before;
+    let used = cpu_time(server.id()) - before;
     assert!(used <= 10, "{used} of 200 hundredths of a second");
     served_one_after_another(clients);
     let (status, trace) = server.finish();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(count(&trace, "cannot accept"), 1, "{trace:#?}");
-    assert_eq!(count(&trace, "7 close"), 50);
+    assert_eq!(count(&trace, " sent back"), 50);
 }
 
-#[cfg(target_os = "linux")] // `ulimit -v`, which other systems lack or ignore.
+/// `program` as a user who has no process but those of this test, and may have as many as `limit`,
+/// threads included: only root can become one.
+#[cfg(target_os = "linux")]
+fn as_user(user: u32, limit: u32, program: &str) -> Option<Command> {
+    if !common::has(&["setpriv", "prlimit"]) {
+        return None;
+    }
+    let mut command = Command::new("setpriv");
+    command.args([format!("--reuid={user}"), format!("--regid={user}")]);
+    command.args(["--clear-groups", "prlimit", &format!("--nproc={limit}"), program]);
+    if Command::new("setpriv").arg("--reuid=1").arg("true").output().unwrap().status.success() {
+        return Some(command);
+    }
+    common::skip("only root may be a user who has no processes");
+    None
+}
+
+/// A copy of tcp-server that any user may run, wherever the project is; removed when it goes out of scope.
+#[cfg(target_os = "linux")]
+struct Copy(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Copy {
+    fn new(name: &str) -> Copy {
+        let name = format!("socket-lab-{name}-{}", std::process::id());
+        let copy = Copy(std::env::temp_dir().join(name));
+        std::fs::copy(common::program_path("tcp-server"), &copy.0).unwrap();
+        copy
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(target_os = "linux")] // prlimit(1), and what counts against its limit, are of Linux.
 #[test]
-fn without_memory_for_a_thread_those_that_run_go_on_and_the_others_are_served_later() {
-    for limit in [10_000, 25_000, 32_345, 40_000] {
-        let setup = format!("ulimit -v {limit}");
-        let mut server = Server::through_shell(&setup, "tcp-server", &["--count=400"]);
-        let mut clients = clients_that_say_x(&server, 400);
-        server.trace_until("5 establish  no more threads: ");
-        let mut first = clients.remove(0);
-        first.read_exact(&mut [0]).unwrap();
-        round_trip(&mut first);
-        drop(first);
+fn without_threads_no_connection_is_lost_and_the_trace_says_it_once() {
+    let program = Copy::new("few-threads");
+    for limit in [1, 2, 5] {
+        let user = 1_000_000 + 10 * (std::process::id() % 100_000) + limit;
+        let mut command = match as_user(user, limit, program.0.to_str().unwrap()) {
+            Some(command) => command,
+            None => return,
+        };
+        command.args(["--count=30", "127.0.0.1:0"]);
+        let mut server = Server::run(command);
+        let clients = clients_that_say_x(&server, 30);
+        let told = server.trace_until("5 establish  cannot start a thread: ");
+        assert!(told.ends_with("(os error 11); others wait"), "EAGAIN: {told}");
         served_one_after_another(clients);
         let (status, trace) = server.finish();
-        assert_eq!(status.code(), Some(0), "{:?}", trace.last());
-        assert_eq!(count(&trace, "no more threads"), 1);
-        assert_eq!(count(&trace, "7 close"), 400);
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(count(&trace, "cannot start a thread"), 1, "{limit}: {trace:#?}");
+        assert_eq!(count(&trace, "2 bytes sent back"), 30);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_shortage_of_threads_is_told() {
+    let program = Copy::new("two-shortages");
+    let user = 1_000_000 + 10 * (std::process::id() % 100_000);
+    let (sleep, server) =
+        (as_user(user, 4, "sleep"), as_user(user, 4, program.0.to_str().unwrap()));
+    let (mut sleep, mut server) = match (sleep, server) {
+        (Some(sleep), Some(server)) => (sleep, server),
+        _ => return,
+    };
+    // It takes one of four; tcp-server has one and two threads.
+    let other = Running(sleep.arg("600").spawn().unwrap());
+    server.arg("127.0.0.1:0");
+    let mut server = Server::run(server);
+    let mut clients = clients_that_say_x(&server, 3);
+    server.trace_until("cannot start a thread: ");
+    drop(other);
+    // A third one starts, for the third client; for the fourth there is none again.
+    clients[2].read_exact(&mut [0]).unwrap();
+    clients[2].write_all(b"x").unwrap();
+    clients.extend(clients_that_say_x(&server, 1));
+    server.trace_until("cannot start a thread: ");
+    served_one_after_another(clients);
 }
 
 #[test]
 fn beyond_max_connections_clients_wait_and_are_served_later() {
     let mut server = Server::start("tcp-server", &["--max-connections=2", "--count=5"]);
     let mut clients = clients_that_say_x(&server, 5);
-    server.trace_until("5 establish  2 are open, others wait");
+    server.trace_until("5 establish  2 open, which is the limit; others wait");
     for client in &mut clients[..2] {
         client.read_exact(&mut [0]).unwrap();
     }
     for client in &mut clients[2..] {
         client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        assert!(is_timeout(&client.read(&mut [0]).unwrap_err()));
+        assert!(matches!(client.read(&mut [0]).unwrap_err().kind(), WouldBlock | TimedOut));
         client.set_read_timeout(Some(PATIENCE)).unwrap();
     }
     drop(clients.remove(0));
@@ -107,7 +174,7 @@ fn beyond_max_connections_clients_wait_and_are_served_later() {
     served_one_after_another(clients);
     let (status, trace) = server.finish();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(count(&trace, "others wait"), 1, "{trace:#?}");
+    assert_eq!(count(&trace, "7 close      127.0.0.1"), 5 + 1, "{trace:#?}");
 }
 
 #[test]
@@ -130,7 +197,7 @@ fn a_reset_in_the_middle_of_a_transfer_is_a_close_line_and_nothing_else() {
     fill(&client);
     drop(client); // What is unread makes it a reset.
     let close = server.trace_until("7 close");
-    assert!(close.contains("bytes echoed, then "), "{close}");
+    assert!(close.contains("bytes sent back, then "), "{close}");
     let reset = if cfg!(windows) {
         ["os error 10053", "os error 10054"]
     } else {
@@ -146,7 +213,7 @@ fn a_client_that_sends_and_never_reads_leaves_its_thread_free_in_the_end() {
     let stubborn = server.connect();
     fill(&stubborn);
     let close = server.trace_until("7 close");
-    assert!(close.ends_with("then idle too long"), "{close}");
+    assert!(close.contains(", idle too long after "), "{close}");
     round_trip(&mut server.connect());
 }
 
@@ -155,7 +222,7 @@ fn a_client_that_says_nothing_is_closed_after_the_idle_time() {
     let mut server = Server::start("tcp-server", &["--idle-timeout=0.1", "--max-connections=1"]);
     let mut silent = server.connect();
     assert_eq!(silent.read(&mut [0]).unwrap(), 0);
-    assert!(server.trace_until("7 close").ends_with(", 0 bytes echoed, then idle too long"));
+    assert!(server.trace_until("7 close").ends_with(", idle too long after 0 bytes"));
     round_trip(&mut server.connect());
 }
 
@@ -231,7 +298,7 @@ fn stop_and_continue(id: u32) {
     };
     for (signal, stopped) in [("-STOP", true), ("-CONT", false)] {
         let kill = format!("kill {signal} {id}"); // The shell's own: kill(1) is not everywhere.
-        std::process::Command::new("sh").args(["-c", &kill]).status().unwrap();
+        Command::new("sh").args(["-c", &kill]).status().unwrap();
         while cfg!(target_os = "linux") && is_stopped() != stopped {
             thread::yield_now();
         }
@@ -291,7 +358,7 @@ fn received_bytes_are_escaped_in_the_trace_and_echoed_untouched() {
         stream.read_exact(&mut reply).unwrap();
         assert_eq!(reply, sent);
         let line = server.trace_until("6 transfer");
-        let unit = format!(", {} bytes: ", sent.len());
+        let unit = format!(", {} bytes received: ", sent.len());
         assert_eq!(line.split_once(&unit).expect(&line).1, shown);
     };
     check(b"\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07");
@@ -309,7 +376,7 @@ fn received_bytes_are_escaped_in_the_trace_and_echoed_untouched() {
 #[cfg(unix)] // Windows has no signals.
 #[test]
 fn a_client_that_was_stopped_and_continued_waits_on() {
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::sync::mpsc::channel;
     let (asked, question) = channel();
     let (answer, go) = channel();

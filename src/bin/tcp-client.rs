@@ -1,21 +1,23 @@
-//! tcp-client: sends a message to a server, prints the reply, and says whether it is the same.
+//! tcp-client: sends a message to a server and prints the reply.
 //!
-//! Above the Rust stands, statement by statement, the Python of tests/python/tcp_client.py.
+//! A line that begins with `//|` is Python, from tests/python/tcp_client.py; the Rust for it is below.
 #![forbid(unsafe_code)]
 
-//              import socket
-//              import sys
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
+//| import socket
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{channel, Sender};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use socket_lab::cli::{self, cannot, is_timeout, print, resolve, Arguments, Failure};
-use socket_lab::sockopt::{getsockopt, SO_ACCEPTCONN, SO_ERROR};
+use socket_lab::address::resolve_server;
+//| import sys
+use socket_lab::arguments::Arguments;
+use socket_lab::program::{self, cannot, is_timeout, print, retry, Failure};
 use socket_lab::step;
-use socket_lab::trace::{family, text};
+use socket_lab::trace::{family, printable};
 
 const USAGE: &str = "\
 Usage: tcp-client [OPTIONS] [ADDRESS] [MESSAGE]
@@ -26,130 +28,170 @@ Sends a message to a server and prints the reply.
   MESSAGE  '-' is standard input, all of it [default: Hello, server!]
 
 Options:
-      --timeout SECONDS  connecting, and each wait for a reply; 0: no limit [default: 10]
+      --timeout SECONDS  for connecting, and each wait for the server; 0: no limit [default: 10]
   -q, --quiet            no step lines
   -h, --help             print this and end
   -V, --version          print the version and end
 ";
 
+const BUFFER_SIZE: usize = 64 * 1024;
+/// When and how the sending ended.
+type Sent = (Instant, Result<(), Failure>);
+/// How many bytes have been sent so far.
+static SENT: AtomicU64 = AtomicU64::new(0);
+
 fn main() -> ExitCode {
-    cli::main(env!("CARGO_BIN_NAME"), USAGE, run)
+    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {
     let timeout = args.seconds("--timeout")?;
-    //              host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-    //              port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
-    let address = args.text("ADDRESS");
-    //              message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
-    let message = args.text("MESSAGE").to_owned();
+    //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+    //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    let servers = resolve_server(args.text("ADDRESS"))?;
+    //| message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
+    let message = args.text("MESSAGE");
     let is_stream = message == "-";
-    let failed = |error: io::Error| cannot("connect to", address, &error);
 
-    // 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    // 4 connect    client_socket.connect((host, port))
-    let mut client_socket = connect(&resolve(address)?, timeout).map_err(failed)?;
-    step!(
-        "5 establish",
-        "{}, bound by the system, to {}, SO_ACCEPTCONN={}, SO_ERROR={}",
-        client_socket.local_addr()?,
-        client_socket.peer_addr()?,
-        getsockopt(&client_socket, SO_ACCEPTCONN)?,
-        getsockopt(&client_socket, SO_ERROR)?
-    );
+    //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    //| 4 connect    client_socket.connect((host, port))
+    let (mut client_socket, server) = connect(&servers, timeout)?;
 
-    // A server that falls silent must not hold up a MESSAGE; a person at a keyboard may think.
-    let patience = if is_stream { None } else { timeout };
-    client_socket.set_read_timeout(patience).map_err(failed)?;
-    client_socket.set_write_timeout(patience).map_err(failed)?;
-    let (outcome, sent) = channel();
-    // 6 transfer   client_socket.sendall(message.encode())
+    let (tell, sending) = channel();
+    //| 6 transfer   client_socket.sendall(message.encode())
     if is_stream {
-        // While the reply comes: a client that sends all before it reads waits for ever once the
-        // buffers of both sides are full, here at about 8 MB.
-        let client_socket = client_socket.try_clone().map_err(failed)?;
-        let sender = move || send(&client_socket, io::stdin(), &outcome);
-        Builder::new().spawn(sender).map_err(failed)?;
+        // In a thread, while the reply comes: a client that sends all before it reads waits for ever
+        // once the buffers of both sides are full, here at about 8 MB.
+        let sender = |half| move || send(&half, server, io::stdin(), &tell);
+        let started = client_socket.try_clone().and_then(|half| Builder::new().spawn(sender(half)));
+        started.map_err(|error| {
+            step!("7 close", "0 bytes sent, 0 received");
+            cannot("start", "a thread", &error)
+        })?;
     } else {
-        send(&client_socket, message.as_bytes(), &outcome);
+        send(&client_socket, server, message.as_bytes(), &tell);
     }
 
     // One send is not one recv: the reply may come in pieces, and ends when the server closes.
-    let mut received = 0;
-    let mut expected = Some(message.as_bytes());
-    let mut buffer = vec![0; 64 * 1024];
-    let end = loop {
-        //              data = client_socket.recv(1024)
-        let data = match client_socket.read(&mut buffer) {
+    let mut reply = if is_stream { Vec::new() } else { b"Received: ".to_vec() };
+    let (mut received, mut buffer) = (0, vec![0; BUFFER_SIZE]);
+    let (mut sent_all, mut since, mut patience) = (None, Instant::now(), timeout);
+    let mut end = loop {
+        let began = Instant::now();
+        //| data = client_socket.recv(1024)
+        let data = match retry(|| client_socket.read(&mut buffer)) {
             Ok(0) => break Ok(()),
-            Ok(length) => buffer.get(..length).unwrap_or_default(),
-            // Ctrl-Z and fg cut short every wait that has a time-out: signal(7).
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => break Err(error),
-        };
-        step!("6 transfer", "{} bytes received: {}", data.len(), text(data));
-        //              print('Received:', data.decode())
-        let label = if is_stream || received > 0 { "" } else { "Received: " };
-        print(&[label.as_bytes(), data])?;
-        received += data.len() as u64;
-        expected = expected.and_then(|expected| expected.strip_prefix(data));
-    };
-    if !is_stream && received > 0 {
-        print(&[b"\n"])?;
-    }
-    // 7 close      client_socket.close()
-    drop(client_socket);
-    let verdict = match expected {
-        _ if is_stream => "",
-        Some(b"") => ", identical to what was sent",
-        _ => ", not what was sent",
-    };
-    step!("7 close", "{received} bytes received{verdict}");
-
-    let why = match (end, sent.try_recv()) {
-        (Ok(()), Ok(Ok(_))) if received > 0 => return Ok(()),
-        (Ok(()), Ok(Ok(0))) if is_stream => return Ok(()),
-        (Ok(()), Ok(Ok(0))) => return print(&[b"Received: \n"]),
-        (Ok(()), Ok(Ok(_))) => format!("{address} closed the connection without a reply"),
-        (_, Ok(Err(error))) => format!("cannot send all to {address}: {error}"),
-        (Ok(()), Err(_)) => format!("{address} closed the connection before all was sent"),
-        (Err(error), _) if is_timeout(&error) && received == 0 => {
-            format!("no reply from {address} in {:?}", timeout.unwrap_or_default())
-        }
-        (Err(error), _) if is_timeout(&error) => {
-            format!("no end of the reply from {address} in {:?}", timeout.unwrap_or_default())
-        }
-        (Err(error), _) => format!("cannot receive from {address}: {error}"),
-    };
-    Err(Failure::new(why, format!("{received} bytes came back; the server may say more")))
-}
-
-/// Tries each address of a name in turn.
-fn connect(addresses: &[SocketAddr], timeout: Option<Duration>) -> io::Result<TcpStream> {
-    let mut result = Err(ErrorKind::NotFound.into());
-    for address in addresses {
-        // Without a time-out the system has one of its own, of some two minutes.
-        result = TcpStream::connect_timeout(address, timeout.unwrap_or(Duration::MAX));
-        match &result {
-            Ok(_) => {
-                step!("1 create", "TCP, {}", family(address));
-                step!("4 connect", "{address}");
-                break;
+            Ok(length) => &buffer[..length],
+            Err(error) if is_timeout(&error, began, patience) => {
+                // The wait counts from the last byte or the end of the input: who types may think.
+                sent_all = sent_all.or_else(|| sending.try_recv().ok());
+                since = since.max(sent_all.as_ref().map_or_else(Instant::now, |(at, _)| *at));
+                patience = timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+                // std refuses a time-out of 0.
+                if client_socket.set_read_timeout(patience).is_ok() {
+                    continue;
+                }
+                let what = if received == 0 { "no reply" } else { "no end of the reply" };
+                let what = format!("{what} from {server} in {:?}", timeout.unwrap_or_default());
+                break Err(Failure::new(
+                    what,
+                    "look at its terminal, or wait longer with --timeout",
+                ));
             }
-            Err(error) => step!("4 connect", "{address}: {error}"),
+            Err(error) => break Err(cannot("receive from", server, &error)),
+        };
+        step!("6 transfer", "{} bytes received: {}", data.len(), printable(data));
+        (received, since) = (received + data.len(), Instant::now());
+        reply.extend_from_slice(data);
+        if is_stream || reply.len() > BUFFER_SIZE {
+            //| print('Received:', data.decode())
+            if let Err(failure) = print(&reply) {
+                break Err(failure);
+            }
+            reply.clear();
         }
+    };
+    if end.is_ok() {
+        step!("6 transfer", "0 bytes: no more will come");
     }
-    result
+    // An empty message may have an empty reply.
+    if !is_stream && (received > 0 || (end.is_ok() && message.is_empty())) {
+        reply.push(b'\n');
+        end = end.and(print(&reply));
+    }
+    // The input may just have ended too; in a pipe that takes a moment to be seen.
+    let sent_all = sent_all.or_else(|| sending.recv_timeout(Duration::from_millis(200)).ok());
+    let sent = SENT.load(Relaxed);
+    step!("7 close", "{sent} bytes sent, {received} received");
+    //| 7 close      client_socket.close()
+    drop(client_socket);
+
+    match (sent_all, end) {
+        (Some((_, Err(failure))), _) | (_, Err(failure)) => Err(failure),
+        (None, Ok(())) => Err(Failure::new(
+            format!("{server} closed before standard input ended: {sent} bytes sent, {received} received"),
+            "what was still to be sent is lost: look at the server's terminal",
+        )),
+        (Some(_), Ok(())) if sent > 0 && received == 0 => Err(Failure::new(
+            format!("{server} closed the connection without a reply"),
+            "a server may drop its reply when it sees the half-close: look at its terminal",
+        )),
+        (Some(_), Ok(())) => Ok(()),
+    }
 }
 
-/// Sends all of `source`, says how many bytes, and then that no more will come (the half-close).
-fn send(mut client_socket: &TcpStream, mut source: impl Read, outcome: &Sender<io::Result<u64>>) {
-    let result = io::copy(&mut source, &mut client_socket);
-    if let Ok(sent) = result {
-        step!("6 transfer", "{sent} bytes sent");
+/// Connects to the first address that answers; where none does, the first one's error is the reason.
+fn connect(
+    servers: &[SocketAddr],
+    timeout: Option<Duration>,
+) -> Result<(TcpStream, SocketAddr), Failure> {
+    let mut failures = Vec::new();
+    for &server in servers {
+        step!("1 create", "TCP, {}", family(&server));
+        step!("4 connect", "{server}");
+        let connected = match timeout {
+            Some(timeout) => TcpStream::connect_timeout(&server, timeout),
+            None => TcpStream::connect(server),
+        };
+        let error = match connected.and_then(|socket| Ok((socket.local_addr()?, socket))) {
+            // Linux can connect a client to its own port, where no server is.
+            Ok((local, _)) if local == server => ErrorKind::ConnectionRefused.into(),
+            Ok((local, client_socket)) => {
+                step!("5 establish", "{local}, chosen by the system");
+                // Where one of these fails, the connection has already ended, and recv tells why.
+                let _ = client_socket.set_read_timeout(timeout);
+                let _ = client_socket.set_write_timeout(timeout);
+                return Ok((client_socket, server));
+            }
+            Err(error) => error,
+        };
+        step!("4 connect", "{server}: {error}");
+        failures.push(cannot("connect to", server, &error));
     }
-    let end = if result.is_ok() { Shutdown::Write } else { Shutdown::Both };
-    // First, because the reply may end as soon as the server knows.
-    let _ = outcome.send(result);
-    let _ = client_socket.shutdown(end);
+    Err(failures.swap_remove(0))
+}
+
+/// Sends all of `source`, then says that no more will come (the half-close); tells when and how it ended.
+fn send(mut socket: &TcpStream, server: SocketAddr, mut source: impl Read, tell: &Sender<Sent>) {
+    let mut buffer = vec![0; BUFFER_SIZE];
+    let end = loop {
+        let data = match retry(|| source.read(&mut buffer)) {
+            Ok(0) => break Ok(()),
+            Ok(length) => &buffer[..length],
+            Err(error) => break Err(cannot("read", "standard input", &error)),
+        };
+        step!("6 transfer", "sending {} bytes: {}", data.len(), printable(data));
+        if let Err(error) = socket.write_all(data) {
+            break Err(cannot("send to", server, &error));
+        }
+        SENT.fetch_add(data.len() as u64, Relaxed);
+    };
+    let (half, name) = match end {
+        Ok(()) => (Shutdown::Write, "half-close"),
+        // The thread that receives is not to wait any longer.
+        Err(_) => (Shutdown::Both, "it failed"),
+    };
+    step!("6 transfer", "no more to send ({name})");
+    let _ = tell.send((Instant::now(), end));
+    let _ = socket.shutdown(half);
 }

@@ -1,163 +1,158 @@
-//! tcp-server: sends back to every client what it sends (an echo, RFC 862), to all of them at a time.
+//! tcp-server: echoes whatever each client sends (RFC 862), with a thread for each connection.
 //!
-//! Above the Rust stands, statement by statement, the Python of tests/python/tcp_server.py.
+//! A line that begins with `//|` is Python, from tests/python/tcp_server.py; the Rust for it is below.
 #![forbid(unsafe_code)]
 
-//              import socket
-//              import sys
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
+//| import socket
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::sync::Once;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use socket_lab::cli::{self, cannot, is_timeout, print, resolve, Arguments, Failure};
-use socket_lab::sockopt::{
-    getsockopt, listen, setsockopt, SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR,
-};
-use socket_lab::trace::{family, text};
-use socket_lab::{step, threads};
+use socket_lab::address::resolve;
+//| import sys
+use socket_lab::arguments::{Arguments, MAX_INT};
+use socket_lab::program::{self, cannot, is_timeout, print, retry, Failure};
+use socket_lab::sockopt::{getsockopt, listen, setsockopt};
+use socket_lab::sockopt::{SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR};
+use socket_lab::step;
+use socket_lab::threads::{Threads, MAX_CONNECTIONS};
+use socket_lab::trace::{family, printable};
 
 const USAGE: &str = "\
 Usage: tcp-server [OPTIONS] [ADDRESS]
 
-Sends back to every client what it sends.
+Echoes whatever each client sends.
 
-  ADDRESS  HOST:PORT; port 0: the system chooses one [default: 127.0.0.1:8888]
+  ADDRESS  HOST:PORT; with port 0 the system chooses one [default: 127.0.0.1:8888]
 
 Options:
-      --backlog N             length of the queue of listen [default: 4096]
-      --max-connections N     open at a time; others wait [default: 1000]
-      --idle-timeout SECONDS  close one that is idle; 0: never [default: 300]
+      --backlog N             length of the listen queue [default: 4096]
+      --max-connections N     open at a time; others wait in the queue [default: 1000]
+      --idle-timeout SECONDS  close a connection idle this long; 0: never [default: 300]
       --count N               end after serving N connections
   -q, --quiet                 no step lines
   -h, --help                  print this and end
   -V, --version               print the version and end
 ";
 
-static NO_ACCEPT: Once = Once::new();
-static NO_THREAD: Once = Once::new();
-static FULL: Once = Once::new();
-
 fn main() -> ExitCode {
-    cli::main(env!("CARGO_BIN_NAME"), USAGE, run)
+    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {
-    // The document's 5, or std's 128, are soon full when many clients come at once: the system then
-    // drops what does not fit, and those clients try again only after 1 s, 3 s, 7 s.
-    let backlog = args.number("--backlog")?;
-    let limit = args.number("--max-connections")?;
-    if limit > threads::MOST {
-        return Err(Failure::usage(format!("--max-connections is at most {}", threads::MOST)));
-    }
+    // When many clients come at once, a queue as short as the document's 5 or std's 128 is soon full:
+    // Linux then drops a client's SYN, and the client resends it after a second.
+    let backlog = args.number("--backlog", MAX_INT)?;
+    let threads = Threads::new(args.number("--max-connections", MAX_CONNECTIONS)?);
     let idle_timeout = args.seconds("--idle-timeout")?;
-    let count = args.number("--count")?;
-    //              host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
-    //              port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
-    let address = args.text("ADDRESS");
-    let addresses = resolve(address)?;
-    let failed = |error: io::Error| cannot("listen on", address, &error);
+    let count = args.optional_number("--count", MAX_INT)?;
+    //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
+    //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    let address = resolve(args.text("ADDRESS"))?[0];
 
-    // 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    //              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    // 2 bind       server_socket.bind((host, port))
-    // All three are one call of std's, which on Unix sets SO_REUSEADDR too, and it listens already.
-    let server_socket = TcpListener::bind(&*addresses).map_err(failed)?;
-    let local = server_socket.local_addr().map_err(failed)?;
-    step!("1 create", "TCP, {}", family(&local));
+    step!("1 create", "TCP, {}", family(&address));
+    //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    //|              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    //| 2 bind       server_socket.bind((host, port))
+    // One call of std's does all three (SO_REUSEADDR not on Windows), and listens already.
+    let bound = TcpListener::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+    let (local, server_socket) = bound.map_err(|error| cannot("bind", address, &error))?;
     step!("2 bind", "{local}, SO_REUSEADDR={}", getsockopt(&server_socket, SO_REUSEADDR)?);
-
-    // 3 listen     server_socket.listen(5)
-    listen(&server_socket, backlog).map_err(failed)?;
-    //              print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    //              print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    //| 3 listen     server_socket.listen(5)
+    // Again, because std's own queue is of 128.
+    let listening = listen(&server_socket, backlog);
     step!(
         "3 listen",
-        "queue of {backlog}, SO_ACCEPTCONN={}, SO_ERROR={}",
+        "backlog {backlog}, SO_ACCEPTCONN={}, SO_ERROR={}",
+        //| print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
         getsockopt(&server_socket, SO_ACCEPTCONN)?,
+        //| print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         getsockopt(&server_socket, SO_ERROR)?
     );
-    //              print('ready on %s:%d' % server_socket.getsockname())
-    print(&[format!("tcp-server ready on {local}\n").as_bytes()])?;
+    //| print('ready on %s:%d' % server_socket.getsockname())
+    let ready = listening
+        .map_err(|error| cannot("listen on", local, &error))
+        .and_then(|()| print(format!("tcp-server ready on {local}\n").as_bytes()));
 
-    // The one thing that the Rust adds: several threads run this loop, so that no client waits for
-    // another.
-    //              while True:
-    threads::run(limit, count, |threads| loop {
-        // 5 establish  conn, addr = server_socket.accept()
-        let (conn, addr) = match server_socket.accept() {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // No descriptor is left, say: the client stays in the queue, and the pause leaves
-                // the processor to the connections whose end will make room.
-                NO_ACCEPT.call_once(|| step!("5 establish", "cannot accept: {error}; trying on"));
-                sleep(Duration::from_millis(100));
-                continue;
-            }
-        };
-        match threads.begin() {
-            Ok(false) => (),
-            Ok(true) => FULL.call_once(|| step!("5 establish", "{limit} are open, others wait")),
-            Err(error) => NO_THREAD.call_once(|| step!("5 establish", "no more threads: {error}")),
-        }
-        let mut echoed = 0;
-        match echo(conn, addr, idle_timeout, &mut echoed) {
-            Ok(()) => step!("7 close", "{addr}, {echoed} bytes echoed"),
-            Err(error) if is_timeout(&error) => {
-                step!("7 close", "{addr}, {echoed} bytes echoed, then idle too long");
-            }
-            Err(error) => step!("7 close", "{addr}, {echoed} bytes echoed, then {error}"),
-        }
-        if !threads.end() {
-            return;
-        }
-    });
-    Ok(())
+    let mut accepted = 0;
+    //| while True:
+    while ready.is_ok() && count != Some(accepted) {
+        //| 5 establish  conn, addr = server_socket.accept()
+        let (conn, addr) = accept(&server_socket);
+        accepted += 1;
+        // The one thing that the Rust adds: a thread for each connection, so that none waits for another.
+        threads.spawn(move || echo(conn, addr, idle_timeout));
+    }
+    threads.wait_for_all();
+    step!("7 close", "{local}, connections served: {accepted}");
+    drop(server_socket);
+    ready
 }
 
-/// Sends back what comes until the client has finished, and counts it.
-fn echo(
-    mut conn: TcpStream,
-    addr: SocketAddr,
-    idle_timeout: Option<Duration>,
-    echoed: &mut u64,
-) -> io::Result<()> {
-    //              conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    setsockopt(&conn, SO_KEEPALIVE, 1)?;
-    step!("5 establish", "{addr}, SO_KEEPALIVE={}", getsockopt(&conn, SO_KEEPALIVE)?);
-    // Else a small answer may wait 40 ms for the last one's acknowledgement (Nagle, RFC 896).
-    conn.set_nodelay(true)?;
-    conn.set_read_timeout(idle_timeout)?;
-    conn.set_write_timeout(idle_timeout)?;
-    // It grows only for a stream that fills it: an idle connection costs 4 KiB and not 64.
-    let mut buffer = vec![0; 4096];
-    //              while True:
+/// Takes the next connection out of the queue. No error ends the server: where no file descriptor is
+/// left, say, the client waits in the queue, and the pause leaves the CPU to those who will free one.
+fn accept(server_socket: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut is_told = false;
     loop {
-        // 6 transfer   data = conn.recv(1024)
-        let data = match conn.read(&mut buffer) {
-            //              if not data:
-            //                  break
-            Ok(0) => break,
-            Ok(length) => buffer.get(..length).unwrap_or_default(),
-            // Ctrl-Z and fg cut short every wait that has a time-out: signal(7).
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+        match server_socket.accept() {
+            Ok(accepted) => return accepted,
+            Err(error) if !is_told => step!("5 establish", "cannot accept: {error}; trying again"),
+            Err(_) => (),
+        }
+        is_told = true;
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// Sends back what comes until the client has finished, and closes the connection.
+fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
+    // Where one of these four fails, the connection has already ended, and recv tells why.
+    //| conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    let _ = setsockopt(&conn, SO_KEEPALIVE, 1);
+    // Else a small answer may wait 40 ms for the acknowledgement of the last one (Nagle, RFC 896).
+    let _ = conn.set_nodelay(true);
+    let _ = conn.set_read_timeout(idle_timeout);
+    let _ = conn.set_write_timeout(idle_timeout);
+    step!("5 establish", "{addr}, SO_KEEPALIVE={}", getsockopt(&conn, SO_KEEPALIVE)?);
+    // It grows for a stream: an idle connection is to cost little memory.
+    let mut buffer = vec![0; 1024];
+    let mut echoed = 0;
+    let mut began = Instant::now();
+    //| while True:
+    let end = loop {
+        //| 6 transfer   data = conn.recv(1024)
+        let data = match retry(|| conn.read(&mut buffer)) {
+            //| if not data:
+            //|     break
+            Ok(0) => break Ok(()),
+            Ok(length) => &buffer[..length],
+            Err(error) => break Err(error),
         };
-        step!("6 transfer", "{addr}, {} bytes: {}", data.len(), text(data));
-        //              conn.sendall(data)
-        conn.write_all(data)?;
+        step!("6 transfer", "{addr}, {} bytes received: {}", data.len(), printable(data));
+        began = Instant::now();
+        //| conn.sendall(data)
+        if let Err(error) = conn.write_all(data) {
+            break Err(error);
+        }
         let length = data.len();
-        *echoed += length as u64;
-        // Without memory for more it goes on as it is.
-        let is_stream = length == buffer.len() && length < 64 * 1024;
-        if is_stream && buffer.try_reserve_exact(length).is_ok() {
+        echoed += length;
+        if length == buffer.len() && length < 64 * 1024 {
             buffer.resize(2 * length, 0);
         }
+        began = Instant::now();
+    };
+    match end {
+        Ok(()) => {
+            step!("6 transfer", "{addr}, 0 bytes: no more will come");
+            step!("7 close", "{addr}, {echoed} bytes sent back");
+        }
+        Err(error) if is_timeout(&error, began, idle_timeout) => {
+            step!("7 close", "{addr}, idle too long after {echoed} bytes");
+        }
+        Err(error) => step!("7 close", "{addr}, {echoed} bytes sent back, then {error}"),
     }
-    // 7 close      conn.close()
-    // After an error too: std closes what goes out of scope.
+    //| 7 close      conn.close()
     drop(conn);
-    Ok(())
 }
