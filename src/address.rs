@@ -1,16 +1,14 @@
 //! Addresses: from `HOST:PORT` to what a socket call takes, and which of them are the same.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use crate::arguments::{quoted, whole};
 use crate::program::{cannot, Failure};
 use crate::trace::printable;
 
 /// The addresses of `HOST:PORT`, at least one, IPv4 first as in the document: getaddrinfo(3) for a name.
-///
-/// # Errors
-/// A [`Failure`] of the command line when it is no address; of the network when a name has none.
+/// Fails where it is no address, or a name has none.
 pub fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     let (host, port) = split(address, None)?;
     let cannot_find = |error: io::Error| cannot("find", quoted(host), &error);
@@ -23,16 +21,14 @@ pub fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
 }
 
 /// [`resolve`] for a client: 0.0.0.0 and `[::]`, on which a server is ready, mean this machine.
-///
-/// # Errors
-/// The same; and port 0, at which no server is.
+/// Fails for port 0 too, at which no server is.
 pub fn resolve_server(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     let mut servers = resolve(address)?;
     for server in &mut servers {
         // Linux would do this for us, but Windows refuses.
-        match server.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => server.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => server.set_ip(Ipv6Addr::LOCALHOST.into()),
+        match server {
+            SocketAddr::V4(v4) if v4.ip().is_unspecified() => v4.set_ip(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(v6) if v6.ip().is_unspecified() => v6.set_ip(Ipv6Addr::LOCALHOST),
             _ => (),
         }
         if server.port() == 0 {
@@ -46,10 +42,8 @@ pub fn resolve_server(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     Ok(servers)
 }
 
-/// HOST and PORT. `next` is the argument behind ADDRESS: the port, for who types `localhost 8888`.
-///
-/// # Errors
-/// A [`Failure`] of the command line that says what to type.
+/// HOST and PORT; or, where it is neither, what to type instead. `next` is the argument behind it: the
+/// port, for who types `localhost 8888`.
 pub fn split<'a>(address: &'a str, next: Option<&str>) -> Result<(&'a str, u16), Failure> {
     host_and_port(address).ok_or_else(|| {
         let typed = to_ascii(address);

@@ -18,15 +18,18 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `args`, which begin behind the program's name.
-    ///
-    /// # Errors
-    /// A [`Failure`] of the command line: unknown, incomplete or surplus arguments, or no address.
+    /// Reads `args`, which begin behind the program's name. Fails where one is unknown, surplus or not
+    /// UTF-8, where a value is missing, and where ADDRESS is no address.
     pub fn parse(
         usage: &'static str,
         args: impl Iterator<Item = OsString>,
     ) -> Result<Arguments, Failure> {
-        let mut args = args.map(|arg| arg.into_string().map_err(|arg| not_utf8(usage, &arg)));
+        let mut args = args.map(|arg| {
+            arg.into_string().map_err(|arg| {
+                let what = format!("{} is not UTF-8", quoted(&arg.to_string_lossy()));
+                Failure::usage(what, "the clients take any bytes from standard input: MESSAGE '-'")
+            })
+        });
         let mut operands =
             ["ADDRESS", "MESSAGE"].into_iter().filter(|name| declaration(usage, name).is_some());
         let mut parsed = Arguments { usage, values: Vec::new() };
@@ -37,14 +40,31 @@ impl Arguments {
                     Some(name) => parsed.values.push((name, arg)),
                     None => surplus = surplus.or(Some(arg)),
                 }
-            } else if arg == "--" {
+                continue;
+            }
+            if arg == "--" {
                 options_ended = true;
-            } else {
-                let (name, value) = option(usage, &arg, &mut args)?;
-                parsed.values.push((name, value));
-                if name == "--help" || name == "--version" {
-                    return Ok(parsed);
+                continue;
+            }
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
+                _ => (&arg[..], None),
+            };
+            let unknown = || wrong(format!("unknown option {}", quoted(name)));
+            let mut words = words(declaration(usage, name).ok_or_else(unknown)?);
+            let long = words.find(|word| word.starts_with("--")).unwrap_or_default();
+            let takes_value =
+                words.next().map_or(false, |word| word.chars().all(char::is_uppercase));
+            let value = match (takes_value, value) {
+                (true, None) => {
+                    args.next().ok_or_else(|| wrong(format!("{name} needs a value")))??
                 }
+                (false, Some(_)) => return Err(wrong(format!("{name} takes no value"))),
+                (_, value) => value.unwrap_or_default(),
+            };
+            parsed.values.push((long, value));
+            if long == "--help" || long == "--version" {
+                return Ok(parsed);
             }
         }
         // First, so that who types `localhost 8888 hi` learns to type `localhost:8888`.
@@ -75,9 +95,6 @@ impl Arguments {
     }
 
     /// A whole number from 1 to `most`.
-    ///
-    /// # Errors
-    /// A [`Failure`] of the command line when it is no such number.
     pub fn number(&self, name: &str, most: u64) -> Result<u64, Failure> {
         let value = self.text(name);
         whole(value).filter(|number| (1..=most).contains(number)).ok_or_else(|| {
@@ -86,17 +103,12 @@ impl Arguments {
     }
 
     /// [`Arguments::number`] of an option without a default; `None` when it is absent.
-    ///
-    /// # Errors
-    /// The same.
     pub fn optional_number(&self, name: &str, most: u64) -> Result<Option<u64>, Failure> {
         self.value(name).map(|_| self.number(name, most)).transpose()
     }
 
-    /// A time in seconds; 0 is `None`, which is how std writes "no limit".
-    ///
-    /// # Errors
-    /// A [`Failure`] of the command line when it is no number, or beyond what a system's clock can tell.
+    /// A time in seconds; 0 is `None`, which is how std writes "no limit". Fails where it is no number, or
+    /// one that a system's clock cannot tell.
     pub fn seconds(&self, name: &str) -> Result<Option<Duration>, Failure> {
         let value = self.text(name);
         let digits = value.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -110,28 +122,6 @@ impl Arguments {
     }
 }
 
-/// One option and its value, which stands behind `=` or is the next argument.
-fn option(
-    usage: &'static str,
-    arg: &str,
-    rest: &mut impl Iterator<Item = Result<String, Failure>>,
-) -> Result<(&'static str, String), Failure> {
-    let (name, value) = match arg.split_once('=') {
-        Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
-        _ => (arg, None),
-    };
-    let unknown = || wrong(format!("unknown option {}", quoted(name)));
-    let mut words = words(declaration(usage, name).ok_or_else(unknown)?);
-    let long = words.find(|word| word.starts_with("--")).unwrap_or_default();
-    let takes_value = words.next().map_or(false, |word| word.chars().all(char::is_uppercase));
-    let value = match (takes_value, value) {
-        (true, None) => rest.next().ok_or_else(|| wrong(format!("{name} needs a value")))??,
-        (false, Some(_)) => return Err(wrong(format!("{name} takes no value"))),
-        (_, value) => value.unwrap_or_default(),
-    };
-    Ok((long, value))
-}
-
 /// The line of the usage text that begins with `name`, or with a short form and then `name`.
 fn declaration(usage: &'static str, name: &str) -> Option<&'static str> {
     usage.lines().find(|line| words(line).take(2).any(|word| word == name))
@@ -143,14 +133,6 @@ fn words(line: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn wrong(what: String) -> Failure {
     Failure::usage(what, "--help shows what this program takes")
-}
-
-fn not_utf8(usage: &'static str, arg: &OsString) -> Failure {
-    let what = format!("{} is not UTF-8", quoted(&arg.to_string_lossy()));
-    match declaration(usage, "MESSAGE") {
-        Some(_) => Failure::usage(what, "any bytes can be sent from standard input: MESSAGE '-'"),
-        None => wrong(what),
-    }
 }
 
 /// A whole number; Rust's own `parse` would take "+5" too.

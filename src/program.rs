@@ -40,8 +40,7 @@ pub fn cannot(action: &str, target: impl Display, error: &io::Error) -> Failure 
     let hint = match (action, error.kind()) {
         ("find", _) => "check the name; 127.0.0.1 needs no name server",
         ("bind", AddrInUse) => {
-            "end the program that has this port, or choose another; after a connection that the \
-            server closed first (TIME_WAIT), wait a minute"
+            "end the program that has this port, wait a minute if none has (TIME_WAIT), or choose another"
         }
         ("bind", AddrNotAvailable) => "this machine lacks that address; 127.0.0.1 is its own",
         ("bind", PermissionDenied) => "choose a port from 1024 on that Windows does not keep",
@@ -94,33 +93,35 @@ pub fn main(
 }
 
 /// Writes `bytes` to standard output and flushes it: write(2). Unlike `println!` it does not panic.
-///
-/// # Errors
-/// A [`Failure`] when standard output is full, or its reader has gone.
+/// Fails when standard output is full, or its reader has gone.
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     written.map_err(|error| cannot("write to", "standard output", &error))
 }
 
-/// Makes a system call again when a signal interrupted it (EINTR, signal(7)), as Python does (PEP 475).
+/// Makes a call that may wait for the peer, as Python does: again when a signal interrupted it (EINTR,
+/// PEP 475), and with a time-out that differs from a dead peer.
 ///
-/// # Errors
-/// Every other error of the call.
-pub fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// The socket's own `timeout` is `WouldBlock` then, Unix's EAGAIN; a peer that keep-alive or
+/// retransmission gave up is `TimedOut`. For Windows, which says WSAETIMEDOUT to both, the clock decides.
+pub fn wait<T>(
+    timeout: Option<Duration>,
+    mut call: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => (),
-            result => return result,
+        let began = Instant::now();
+        let error = match call() {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let is_over = timeout.map_or(false, |timeout| began.elapsed() >= timeout);
+        match error.kind() {
+            ErrorKind::Interrupted => (),
+            ErrorKind::TimedOut if cfg!(windows) && is_over => {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            _ => return Err(error),
         }
     }
-}
-
-/// Whether a call that began at `began` ended because of the socket's own `timeout`, SO_RCVTIMEO or
-/// SO_SNDTIMEO. Unix says EAGAIN then, and ETIMEDOUT when TCP gave the peer up; Windows says
-/// WSAETIMEDOUT for both, and the clock decides.
-pub fn is_timeout(error: &io::Error, began: Instant, timeout: Option<Duration>) -> bool {
-    let is_over = timeout.map_or(false, |timeout| began.elapsed() >= timeout);
-    let windows = cfg!(windows) && error.kind() == ErrorKind::TimedOut && is_over;
-    windows || error.kind() == ErrorKind::WouldBlock
 }

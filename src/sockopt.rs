@@ -7,45 +7,35 @@
 use std::io;
 use std::mem::size_of;
 use std::net::TcpListener;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 #[cfg(unix)]
 use std::os::unix::io::{AsFd as AsSocket, AsRawFd, RawFd as Socket};
 #[cfg(windows)]
 use std::os::windows::io::{AsRawSocket, AsSocket, RawSocket as Socket};
 
-/// C's `socklen_t`; Windows has an `int` in its place.
-#[cfg(unix)]
-type Length = u32;
-#[cfg(windows)]
-type Length = c_int;
+/// Bytes of a C `int`, which each of these options is.
 #[allow(clippy::cast_possible_truncation)] // It is 4.
-const LENGTH: Length = size_of::<c_int>() as Length;
+const INT_SIZE: u32 = size_of::<c_int>() as u32;
 
-/// The numbers of a system's own sys/socket.h.
-struct Numbers {
-    sol_socket: c_int,
-    so_reuseaddr: c_int,
-    so_error: c_int,
-    so_keepalive: c_int,
-    so_acceptconn: c_int,
+/// The number of an option in sys/socket.h: Linux's own, or that of BSD, which Windows took over.
+const fn number(linux: c_int, bsd: c_int) -> c_int {
+    if cfg!(all(
+        any(target_os = "linux", target_os = "android"),
+        // On these processors Linux has the numbers of other Unixes.
+        not(any(target_arch = "mips", target_arch = "mips32r6", target_arch = "sparc")),
+        not(any(target_arch = "mips64", target_arch = "mips64r6", target_arch = "sparc64")),
+    )) {
+        linux
+    } else if cfg!(any(
+        any(target_os = "macos", target_os = "ios", target_os = "freebsd", target_os = "dragonfly"),
+        any(target_os = "netbsd", target_os = "openbsd", windows),
+    )) {
+        bsd
+    } else {
+        panic!("nobody has checked this system: compare src/sockopt.rs with its sys/socket.h")
+    }
 }
-
-/// Linux has its own, and on some processors those of another Unix. Windows took over those of BSD.
-#[rustfmt::skip] // A table.
-const NUMBERS: Numbers = if cfg!(all(
-    any(target_os = "linux", target_os = "android"),
-    not(any(target_arch = "mips", target_arch = "mips32r6", target_arch = "sparc")),
-    not(any(target_arch = "mips64", target_arch = "mips64r6", target_arch = "sparc64")),
-)) {
-    Numbers { sol_socket: 1, so_reuseaddr: 2, so_error: 4, so_keepalive: 9, so_acceptconn: 30 }
-} else if cfg!(any(
-    any(target_os = "macos", target_os = "ios", target_os = "freebsd", target_os = "dragonfly"),
-    any(target_os = "netbsd", target_os = "openbsd", windows),
-)) {
-    Numbers { sol_socket: 0xffff, so_reuseaddr: 4, so_error: 0x1007, so_keepalive: 8, so_acceptconn: 2 }
-} else {
-    panic!("nobody has checked this system: add the five numbers of its sys/socket.h to src/sockopt.rs")
-};
+const SOL_SOCKET: c_int = number(1, 0xffff);
 
 /// An option of the level `SOL_SOCKET`: a type of its own, so that no other number passes for one.
 #[derive(Debug, Clone, Copy)]
@@ -54,62 +44,46 @@ pub struct SocketOption(c_int);
 /// Lets a server bind its port again while old connections are in TIME_WAIT (RFC 9293, 3.6.1).
 ///
 /// std sets it for every `TcpListener`, but not on Windows, where it would let two servers share a port.
-pub const SO_REUSEADDR: SocketOption = SocketOption(NUMBERS.so_reuseaddr);
+pub const SO_REUSEADDR: SocketOption = SocketOption(number(2, 4));
 /// Why the last operation in the background failed, as an errno; reading it sets it to 0.
-pub const SO_ERROR: SocketOption = SocketOption(NUMBERS.so_error);
+pub const SO_ERROR: SocketOption = SocketOption(number(4, 0x1007));
 /// Whether a silent peer is probed, by default after two hours (RFC 9293, 3.8.4), and given up when it
 /// does not answer (Linux: after 9 probes, 75 s apart): far too slow for a heartbeat.
-pub const SO_KEEPALIVE: SocketOption = SocketOption(NUMBERS.so_keepalive);
+pub const SO_KEEPALIVE: SocketOption = SocketOption(number(9, 8));
 /// Whether the socket listens: 1 after `listen`, 0 for a connection. It can only be read.
-pub const SO_ACCEPTCONN: SocketOption = SocketOption(NUMBERS.so_acceptconn);
+pub const SO_ACCEPTCONN: SocketOption = SocketOption(number(30, 2));
 
-/// setsockopt(2): sets an option; 0 is off and 1 is on.
-///
-/// # Errors
-/// ENOPROTOOPT for an option that can only be read; ENOTSOCK for a descriptor that is no socket.
+/// setsockopt(2): sets an option; 0 is off and 1 is on. Fails with ENOPROTOOPT for one that can only be read.
 pub fn setsockopt(socket: &impl AsSocket, option: SocketOption, value: c_int) -> io::Result<()> {
-    let pointer: *const c_int = &value;
-    // SAFETY: the borrowed socket is open, and the system reads one c_int from `value`, which outlives the call.
-    check(unsafe {
-        c::setsockopt(raw(socket), NUMBERS.sol_socket, option.0, pointer.cast(), LENGTH)
-    })
+    // SAFETY: the borrowed socket is open; the system reads one int from `value`, which outlives the call.
+    check(unsafe { c::setsockopt(raw(socket), SOL_SOCKET, option.0, &value, INT_SIZE) })
 }
 
-/// getsockopt(2): an option's value. Of an on-off option 0 is off and any other value on:
-/// the BSDs return the option's bit.
-///
-/// # Errors
-/// ENOTSOCK for a descriptor that is no socket.
+/// getsockopt(2): an option's value. Of an on-off option 0 is off and any other value on: the BSDs
+/// return the option's bit.
 pub fn getsockopt(socket: &impl AsSocket, option: SocketOption) -> io::Result<c_int> {
-    // From 0, because Windows fills one byte only of an on-off option.
-    let mut value: c_int = 0;
-    let pointer: *mut c_int = &mut value;
-    let mut length = LENGTH;
-    // SAFETY: the borrowed socket is open, and the system writes at most `length` bytes, those of `value`.
-    check(unsafe {
-        c::getsockopt(raw(socket), NUMBERS.sol_socket, option.0, pointer.cast(), &mut length)
-    })?;
+    // From 0, because Windows fills only one byte of an on-off option.
+    let (mut value, mut size) = (0, INT_SIZE);
+    // SAFETY: the borrowed socket is open; the system writes at most `size` bytes, those of `value`.
+    check(unsafe { c::getsockopt(raw(socket), SOL_SOCKET, option.0, &mut value, &mut size) })?;
     Ok(value)
 }
 
 /// listen(2) once more, with a queue of `backlog` connections not yet accepted; std's bind asked for 128.
 ///
 /// Linux cuts it to `/proc/sys/net/core/somaxconn`; Windows keeps the first call's.
-///
-/// # Errors
-/// EADDRINUSE when another socket already listens on the port.
 pub fn listen(listener: &TcpListener, backlog: u64) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: the borrowed socket is open, and no memory is passed.
     check(unsafe { c::listen(raw(listener), backlog) })
 }
 
-/// Turns the C convention, -1 and `errno`, into Rust's.
+/// Turns C's convention, -1 and `errno`, into Rust's.
 fn check(result: c_int) -> io::Result<()> {
-    if result == -1 {
-        return Err(io::Error::last_os_error());
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(unix)]
@@ -122,26 +96,27 @@ fn raw(socket: &impl AsSocket) -> Socket {
     socket.as_socket().as_raw_socket()
 }
 
+/// As sys/socket.h declares them; `socklen_t` is a `u32`, and an `int` of that size on Windows.
 mod c {
-    use super::{c_int, c_void, Length, Socket};
+    use super::{c_int, Socket};
 
     // "system" is "C" everywhere but on 32-bit Windows.
     #[cfg_attr(windows, link(name = "ws2_32"))]
     extern "system" {
         pub fn setsockopt(
-            socket: Socket,
+            s: Socket,
             level: c_int,
             name: c_int,
-            value: *const c_void,
-            length: Length,
+            value: *const c_int,
+            size: u32,
         ) -> c_int;
         pub fn getsockopt(
-            socket: Socket,
+            s: Socket,
             level: c_int,
             name: c_int,
-            value: *mut c_void,
-            length: *mut Length,
+            value: *mut c_int,
+            size: *mut u32,
         ) -> c_int;
-        pub fn listen(socket: Socket, backlog: c_int) -> c_int;
+        pub fn listen(s: Socket, backlog: c_int) -> c_int;
     }
 }

@@ -1,10 +1,8 @@
 //! `thread::spawn` for connections, with two things added: a thread whose connection has ended waits
-//! for the next one, and there is a limit.
+//! for the next one (UNIX Network Programming, chapter 30), and there is a limit.
 //!
-//! To start a thread takes about as long as to serve a short connection; one that waits is there at
-//! once (UNIX Network Programming, chapter 30).
+//! To start a thread takes about as long as to serve a short connection; one that waits is there at once.
 
-use std::io;
 use std::mem::replace;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::{sync_channel, SyncSender};
@@ -19,7 +17,7 @@ use crate::step;
 pub const MAX_CONNECTIONS: u64 = 15_000;
 /// More threads than this do not wait: the memory of a burst is given back.
 const MAX_SPARE_THREADS: usize = 64;
-/// Bytes. std's own 2 MiB are address space alone, but for 15,000 threads some systems lack that.
+/// Bytes. std's 2 MiB are address space alone, but some systems lack it for 15,000 threads.
 const STACK_SIZE: usize = 64 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -33,8 +31,7 @@ pub struct Threads {
 
 #[derive(Default)]
 struct State {
-    /// Each spare thread, as the channel from which it takes its next job. The last to become spare is
-    /// the first to be used: what it needs is still in the CPU's cache.
+    /// Where each spare thread takes its next job. The last of them is used first: it is still in cache.
     spare: Vec<SyncSender<Job>>,
     open: u64,
     is_short: bool,
@@ -52,52 +49,41 @@ impl Threads {
     /// pthread_create(3)), the job waits for one; where it has started none at all, the job runs here.
     pub fn spawn(self: &Arc<Threads>, job: impl FnOnce() + Send + 'static) {
         self.state().open += 1;
-        let job: Job = Box::new(job);
-        match self.find_thread() {
+        match self.find() {
             // It waits in recv, and so takes the job at once.
-            Some(thread) => drop(thread.send(job)),
-            None => drop(self.run(job)),
+            Some(thread) => drop(thread.send(Box::new(job))),
+            None => drop(self.run(Box::new(job))),
         }
-        let open = self.state().open;
-        if open >= self.limit {
-            step!("5 establish", "{open} open, which is the limit; others wait in the queue");
+        if self.state().open >= self.limit {
+            step!("5 establish", "{} open, which is the limit; others wait", self.limit);
             self.wait_below(self.limit);
         }
     }
 
-    /// Waits until every job has ended.
-    pub fn wait_for_all(&self) {
-        self.wait_below(1);
+    /// Waits until fewer than `number` jobs run.
+    pub fn wait_below(&self, number: u64) {
+        drop(self.changed.wait_while(self.state(), |state| state.open >= number));
     }
 
     /// A spare thread, else a new one; none where there is none to wait for.
-    fn find_thread(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
+    fn find(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
         loop {
             let spare = self.state().spare.pop();
-            let error = match spare.map_or_else(|| self.start(), Ok) {
-                Ok(thread) => return Some(thread),
-                Err(error) => error,
-            };
-            let was_short = replace(&mut self.state().is_short, true);
-            if !was_short {
-                step!("5 establish", "cannot start a thread: {error}; others wait");
-            }
+            let thread = spare.or_else(|| self.start());
             let state = self.state();
-            if state.open == 1 && state.spare.is_empty() {
-                return None;
+            if thread.is_some() || (state.open == 1 && state.spare.is_empty()) {
+                return thread;
             }
-            // For one that becomes spare, or until it is time to try again to start one.
-            let retry_after = Duration::from_millis(100);
-            drop(
-                self.changed.wait_timeout_while(state, retry_after, |state| state.spare.is_empty()),
-            );
+            // For a thread to become spare, or until it is time to try again to start one.
+            let pause = Duration::from_millis(100);
+            drop(self.changed.wait_timeout_while(state, pause, |state| state.spare.is_empty()));
         }
     }
 
-    fn start(self: &Arc<Threads>) -> io::Result<SyncSender<Job>> {
+    fn start(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
         let (thread, jobs) = sync_channel(1);
         let (threads, own) = (Arc::clone(self), thread.clone());
-        let serve = move || {
+        let started = Builder::new().stack_size(STACK_SIZE).spawn(move || {
             while let Ok(job) = jobs.recv() {
                 let mut state = threads.run(job);
                 if state.spare.len() == MAX_SPARE_THREADS {
@@ -105,10 +91,12 @@ impl Threads {
                 }
                 state.spare.push(own.clone());
             }
-        };
-        Builder::new().stack_size(STACK_SIZE).spawn(serve)?;
-        self.state().is_short = false;
-        Ok(thread)
+        });
+        let was_short = replace(&mut self.state().is_short, started.is_err());
+        if let (Err(error), false) = (&started, was_short) {
+            step!("5 establish", "cannot start a thread: {error}; others wait");
+        }
+        started.ok().map(|_| thread)
     }
 
     fn run(&self, job: Job) -> MutexGuard<'_, State> {
@@ -117,10 +105,6 @@ impl Threads {
         state.open -= 1;
         self.changed.notify_one();
         state
-    }
-
-    fn wait_below(&self, limit: u64) {
-        drop(self.changed.wait_while(self.state(), |state| state.open >= limit));
     }
 
     /// Nothing panics while it holds the lock; if it did, the numbers would still be whole.
@@ -144,9 +128,11 @@ mod tests {
         let together = Arc::new(Barrier::new(10));
         for _ in 0..10 {
             let together = Arc::clone(&together);
-            threads.spawn(move || drop(together.wait()));
+            threads.spawn(move || {
+                together.wait();
+            });
         }
-        threads.wait_for_all();
+        threads.wait_below(1);
         assert_eq!(threads.state().open, 0);
     }
 
@@ -156,15 +142,17 @@ mod tests {
         let together = Arc::new(Barrier::new(100));
         for _ in 0..100 {
             let together = Arc::clone(&together);
-            threads.spawn(move || drop(together.wait()));
+            threads.spawn(move || {
+                together.wait();
+            });
         }
-        threads.wait_for_all();
+        threads.wait_below(1);
         assert_eq!(threads.state().spare.len(), MAX_SPARE_THREADS);
         let (tell, who) = channel();
         for _ in 0..3 {
             let tell = tell.clone();
             threads.spawn(move || tell.send(std::thread::current().id()).unwrap());
-            threads.wait_for_all();
+            threads.wait_below(1);
         }
         let who: Vec<_> = who.try_iter().collect();
         assert!(who[0] == who[1] && who[1] == who[2], "{who:?}");
@@ -182,7 +170,7 @@ mod tests {
                 open.fetch_sub(1, SeqCst);
             });
         }
-        threads.wait_for_all();
+        threads.wait_below(1);
         assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
     }
 
@@ -196,7 +184,7 @@ mod tests {
             let (tell, served) = channel();
             threads.spawn(move || tell.send("served").unwrap());
             assert_eq!(served.recv(), Ok("served"));
-            threads.wait_for_all();
+            threads.wait_below(1);
         }
     }
 }

@@ -95,6 +95,14 @@ pub fn printable(bytes: &[u8]) -> String {
     shown
 }
 
+/// What a recv of TCP returned, where 0 bytes mean that the peer has finished.
+pub fn received(data: &[u8]) -> String {
+    match data.len() {
+        0 => "0 bytes: no more will come".to_owned(),
+        length => format!("{length} bytes received: {}", printable(data)),
+    }
+}
+
 /// Control characters, the backslash, line and paragraph separator, and what changes the direction of text.
 fn must_be_escaped(c: char) -> bool {
     c.is_control()

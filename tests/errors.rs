@@ -198,7 +198,7 @@ fn closed_before_all_was_sent() {
         client("tcp-client").args(["-q", &address, "-"]).write_stdin(noise(100 << 20)).output();
     let output = output.unwrap();
     let why = format!("{address} closed before standard input ended: ");
-    assert_failure(&output, "tcp-client", &why, "what was still to be sent is lost");
+    assert_failure(&output, "tcp-client", &why, "what was still to come is lost");
     assert!(stderr(&output).contains(" bytes sent, 6 received\n"), "{}", stderr(&output));
     assert_eq!(stdout(&output), "enough");
 }

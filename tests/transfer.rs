@@ -349,7 +349,7 @@ fn of_a_name_with_two_addresses_tcp_client_tries_each_ipv4_first_and_udp_client_
             let (v4, v6) = (format!("127.0.0.1:{port}"), format!("[::1]:{port}"));
             match (program, server.address.is_ipv6()) {
                 ("udp-client", true) => {
-                    assert_eq!(asked, [v4.clone()]);
+                    assert_eq!(asked, [&v4]);
                     assert_eq!(output.status.code(), Some(1));
                     assert!(error.contains(&format!("no reply from {v4} ")), "{error}");
                     continue;

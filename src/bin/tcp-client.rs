@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use socket_lab::address::resolve_server;
 //| import sys
 use socket_lab::arguments::Arguments;
-use socket_lab::program::{self, cannot, is_timeout, print, retry, Failure};
+use socket_lab::program::{self, cannot, print, wait, Failure};
 use socket_lab::step;
-use socket_lab::trace::{family, printable};
+use socket_lab::trace::{family, printable, received};
 
 const USAGE: &str = "\
 Usage: tcp-client [OPTIONS] [ADDRESS] [MESSAGE]
@@ -35,10 +35,10 @@ Options:
 ";
 
 const BUFFER_SIZE: usize = 64 * 1024;
-/// When and how the sending ended.
-type Sent = (Instant, Result<(), Failure>);
-/// How many bytes have been sent so far.
+/// Bytes sent so far; with MESSAGE '-' a thread counts them.
 static SENT: AtomicU64 = AtomicU64::new(0);
+/// When and how the sending ended.
+type End = (Instant, Result<(), Failure>);
 
 fn main() -> ExitCode {
     program::main(env!("CARGO_BIN_NAME"), USAGE, run)
@@ -57,7 +57,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| 4 connect    client_socket.connect((host, port))
     let (mut client_socket, server) = connect(&servers, timeout)?;
 
-    let (tell, sending) = channel();
+    let (tell, told) = channel();
     //| 6 transfer   client_socket.sendall(message.encode())
     if is_stream {
         // In a thread, while the reply comes: a client that sends all before it reads waits for ever
@@ -74,34 +74,32 @@ fn run(args: &Arguments) -> Result<(), Failure> {
 
     // One send is not one recv: the reply may come in pieces, and ends when the server closes.
     let mut reply = if is_stream { Vec::new() } else { b"Received: ".to_vec() };
-    let (mut received, mut buffer) = (0, vec![0; BUFFER_SIZE]);
-    let (mut sent_all, mut since, mut patience) = (None, Instant::now(), timeout);
-    let mut end = loop {
-        let began = Instant::now();
+    let (mut total, mut buffer) = (0, vec![0; BUFFER_SIZE]);
+    let (mut sending, mut since, mut left) = (None, Instant::now(), timeout);
+    let mut receiving = loop {
         //| data = client_socket.recv(1024)
-        let data = match retry(|| client_socket.read(&mut buffer)) {
-            Ok(0) => break Ok(()),
+        let data = match wait(left, || client_socket.read(&mut buffer)) {
             Ok(length) => &buffer[..length],
-            Err(error) if is_timeout(&error, began, patience) => {
-                // The wait counts from the last byte or the end of the input: who types may think.
-                sent_all = sent_all.or_else(|| sending.try_recv().ok());
-                since = since.max(sent_all.as_ref().map_or_else(Instant::now, |(at, _)| *at));
-                patience = timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
-                // std refuses a time-out of 0.
-                if client_socket.set_read_timeout(patience).is_ok() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // The time counts from the last byte or the end of the input: who types may think.
+                sending = sending.or_else(|| told.try_recv().ok());
+                since = since.max(sending.as_ref().map_or_else(Instant::now, |(at, _)| *at));
+                left = timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+                // When none is left, std refuses a time-out of 0.
+                if client_socket.set_read_timeout(left).is_ok() {
                     continue;
                 }
-                let what = if received == 0 { "no reply" } else { "no end of the reply" };
+                let what = if total == 0 { "no reply" } else { "no end of the reply" };
                 let what = format!("{what} from {server} in {:?}", timeout.unwrap_or_default());
-                break Err(Failure::new(
-                    what,
-                    "look at its terminal, or wait longer with --timeout",
-                ));
+                break Err(Failure::new(what, "look at its terminal, or raise --timeout"));
             }
             Err(error) => break Err(cannot("receive from", server, &error)),
         };
-        step!("6 transfer", "{} bytes received: {}", data.len(), printable(data));
-        (received, since) = (received + data.len(), Instant::now());
+        step!("6 transfer", "{}", received(data));
+        if data.is_empty() {
+            break Ok(());
+        }
+        (total, since) = (total + data.len(), Instant::now());
         reply.extend_from_slice(data);
         if is_stream || reply.len() > BUFFER_SIZE {
             //| print('Received:', data.decode())
@@ -111,33 +109,31 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             reply.clear();
         }
     };
-    if end.is_ok() {
-        step!("6 transfer", "0 bytes: no more will come");
-    }
     // An empty message may have an empty reply.
-    if !is_stream && (received > 0 || (end.is_ok() && message.is_empty())) {
+    if !is_stream && (total > 0 || (receiving.is_ok() && message.is_empty())) {
         reply.push(b'\n');
-        end = end.and(print(&reply));
+        receiving = receiving.and(print(&reply));
     }
-    // The input may just have ended too; in a pipe that takes a moment to be seen.
-    let sent_all = sent_all.or_else(|| sending.recv_timeout(Duration::from_millis(200)).ok());
+    // The input may just have ended too; it takes a moment until that is seen.
+    let sending = sending.or_else(|| told.recv_timeout(Duration::from_millis(200)).ok());
     let sent = SENT.load(Relaxed);
-    step!("7 close", "{sent} bytes sent, {received} received");
+    step!("7 close", "{sent} bytes sent, {total} received");
     //| 7 close      client_socket.close()
     drop(client_socket);
 
-    match (sent_all, end) {
-        (Some((_, Err(failure))), _) | (_, Err(failure)) => Err(failure),
-        (None, Ok(())) => Err(Failure::new(
-            format!("{server} closed before standard input ended: {sent} bytes sent, {received} received"),
-            "what was still to be sent is lost: look at the server's terminal",
-        )),
-        (Some(_), Ok(())) if sent > 0 && received == 0 => Err(Failure::new(
-            format!("{server} closed the connection without a reply"),
-            "a server may drop its reply when it sees the half-close: look at its terminal",
-        )),
-        (Some(_), Ok(())) => Ok(()),
-    }
+    let (what, hint) = match (sending, receiving) {
+        (Some((_, Err(failure))), _) | (_, Err(failure)) => return Err(failure),
+        (None, _) => {
+            let what = format!("before standard input ended: {sent} bytes sent, {total} received");
+            (what, "what was still to come is lost: look at the server's terminal")
+        }
+        (Some(_), _) if sent > 0 && total == 0 => {
+            let hint = "it may drop its reply when it sees the half-close: look at its terminal";
+            ("the connection without a reply".to_owned(), hint)
+        }
+        (Some(_), _) => return Ok(()),
+    };
+    Err(Failure::new(format!("{server} closed {what}"), hint))
 }
 
 /// Connects to the first address that answers; where none does, the first one's error is the reason.
@@ -172,10 +168,10 @@ fn connect(
 }
 
 /// Sends all of `source`, then says that no more will come (the half-close); tells when and how it ended.
-fn send(mut socket: &TcpStream, server: SocketAddr, mut source: impl Read, tell: &Sender<Sent>) {
+fn send(mut socket: &TcpStream, server: SocketAddr, mut source: impl Read, tell: &Sender<End>) {
     let mut buffer = vec![0; BUFFER_SIZE];
     let end = loop {
-        let data = match retry(|| source.read(&mut buffer)) {
+        let data = match wait(None, || source.read(&mut buffer)) {
             Ok(0) => break Ok(()),
             Ok(length) => &buffer[..length],
             Err(error) => break Err(cannot("read", "standard input", &error)),

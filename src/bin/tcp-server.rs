@@ -3,22 +3,22 @@
 //! A line that begins with `//|` is Python, from tests/python/tcp_server.py; the Rust for it is below.
 #![forbid(unsafe_code)]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 //| import socket
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket_lab::address::resolve;
 //| import sys
 use socket_lab::arguments::{Arguments, MAX_INT};
-use socket_lab::program::{self, cannot, is_timeout, print, retry, Failure};
+use socket_lab::program::{self, cannot, print, wait, Failure};
 use socket_lab::sockopt::{getsockopt, listen, setsockopt};
 use socket_lab::sockopt::{SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR};
 use socket_lab::step;
 use socket_lab::threads::{Threads, MAX_CONNECTIONS};
-use socket_lab::trace::{family, printable};
+use socket_lab::trace::{family, received};
 
 const USAGE: &str = "\
 Usage: tcp-server [OPTIONS] [ADDRESS]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Arguments) -> Result<(), Failure> {
     // When many clients come at once, a queue as short as the document's 5 or std's 128 is soon full:
-    // Linux then drops a client's SYN, and the client resends it after a second.
+    // Linux then drops the SYN, and the client resends it after a second.
     let backlog = args.number("--backlog", MAX_INT)?;
     let threads = Threads::new(args.number("--max-connections", MAX_CONNECTIONS)?);
     let idle_timeout = args.seconds("--idle-timeout")?;
@@ -52,29 +52,27 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
     let address = resolve(args.text("ADDRESS"))?[0];
 
-    step!("1 create", "TCP, {}", family(&address));
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //|              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     //| 2 bind       server_socket.bind((host, port))
     // One call of std's does all three (SO_REUSEADDR not on Windows), and listens already.
+    step!("1 create", "TCP, {}", family(&address));
     let bound = TcpListener::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
     let (local, server_socket) = bound.map_err(|error| cannot("bind", address, &error))?;
     step!("2 bind", "{local}, SO_REUSEADDR={}", getsockopt(&server_socket, SO_REUSEADDR)?);
     //| 3 listen     server_socket.listen(5)
-    // Again, because std's own queue is of 128.
-    let listening = listen(&server_socket, backlog);
+    // Once more, for a queue of another length.
+    listen(&server_socket, backlog).map_err(|error| cannot("listen on", local, &error))?;
+    //| print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    //| print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
     step!(
         "3 listen",
         "backlog {backlog}, SO_ACCEPTCONN={}, SO_ERROR={}",
-        //| print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
         getsockopt(&server_socket, SO_ACCEPTCONN)?,
-        //| print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         getsockopt(&server_socket, SO_ERROR)?
     );
     //| print('ready on %s:%d' % server_socket.getsockname())
-    let ready = listening
-        .map_err(|error| cannot("listen on", local, &error))
-        .and_then(|()| print(format!("tcp-server ready on {local}\n").as_bytes()));
+    let ready = print(format!("tcp-server ready on {local}\n").as_bytes());
 
     let mut accepted = 0;
     //| while True:
@@ -85,7 +83,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         // The one thing that the Rust adds: a thread for each connection, so that none waits for another.
         threads.spawn(move || echo(conn, addr, idle_timeout));
     }
-    threads.wait_for_all();
+    threads.wait_below(1);
     step!("7 close", "{local}, connections served: {accepted}");
     drop(server_socket);
     ready
@@ -116,39 +114,34 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
     let _ = conn.set_read_timeout(idle_timeout);
     let _ = conn.set_write_timeout(idle_timeout);
     step!("5 establish", "{addr}, SO_KEEPALIVE={}", getsockopt(&conn, SO_KEEPALIVE)?);
-    // It grows for a stream: an idle connection is to cost little memory.
-    let mut buffer = vec![0; 1024];
-    let mut echoed = 0;
-    let mut began = Instant::now();
+    let (mut buffer, mut echoed) = (vec![0; 1024], 0);
     //| while True:
     let end = loop {
         //| 6 transfer   data = conn.recv(1024)
-        let data = match retry(|| conn.read(&mut buffer)) {
-            //| if not data:
-            //|     break
-            Ok(0) => break Ok(()),
-            Ok(length) => &buffer[..length],
+        let length = match wait(idle_timeout, || conn.read(&mut buffer)) {
+            Ok(length) => length,
             Err(error) => break Err(error),
         };
-        step!("6 transfer", "{addr}, {} bytes received: {}", data.len(), printable(data));
-        began = Instant::now();
+        let data = &buffer[..length];
+        step!("6 transfer", "{addr}, {}", received(data));
+        //| if not data:
+        //|     break
+        if data.is_empty() {
+            break Ok(());
+        }
         //| conn.sendall(data)
-        if let Err(error) = conn.write_all(data) {
+        if let Err(error) = wait(idle_timeout, || conn.write_all(data)) {
             break Err(error);
         }
-        let length = data.len();
         echoed += length;
+        // The buffer grows for a stream alone: an idle connection is to cost little memory.
         if length == buffer.len() && length < 64 * 1024 {
             buffer.resize(2 * length, 0);
         }
-        began = Instant::now();
     };
     match end {
-        Ok(()) => {
-            step!("6 transfer", "{addr}, 0 bytes: no more will come");
-            step!("7 close", "{addr}, {echoed} bytes sent back");
-        }
-        Err(error) if is_timeout(&error, began, idle_timeout) => {
+        Ok(()) => step!("7 close", "{addr}, {echoed} bytes sent back"),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
             step!("7 close", "{addr}, idle too long after {echoed} bytes");
         }
         Err(error) => step!("7 close", "{addr}, {echoed} bytes sent back, then {error}"),

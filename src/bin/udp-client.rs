@@ -80,8 +80,9 @@ fn ask(
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     // Python leaves 2 bind to the first sendto; std binds here, to port 0: the system chooses.
     let any_address = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let client_socket = UdpSocket::bind(any_address)
-        .map_err(|error| cannot("open a socket for", server, &error))?;
+    let client_socket = UdpSocket::bind(any_address);
+    let client_socket =
+        client_socket.map_err(|error| cannot("open a socket for", server, &error))?;
     step!("2 bind", "{}, chosen by the system", client_socket.local_addr()?);
 
     //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
@@ -141,14 +142,11 @@ fn exchange(
         }
     }
     let each = timeout.unwrap_or_default();
-    let what = format!("no reply from {server} (tries: {tries}, of {each:?} each)");
-    Err(Failure::new(
-        what,
-        match stranger {
-            Some(addr) => {
-                format!("what came from {addr} was ignored; if it is the server's, ask there")
-            }
-            None => "UDP does not tell what arrived: start the server, or raise --tries".into(),
-        },
-    ))
+    let hint = match stranger {
+        Some(addr) => {
+            format!("what came from {addr} was ignored; if the server is there, ask there")
+        }
+        None => "UDP does not tell what arrived: start the server, or raise --tries".into(),
+    };
+    Err(Failure::new(format!("no reply from {server} (tries: {tries}, of {each:?} each)"), hint))
 }
