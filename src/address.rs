@@ -103,9 +103,11 @@ pub fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
     (a.ip(), a.port(), scope(a)) == (b.ip(), b.port(), scope(b))
 }
 
-/// Whether `address` is that of `port` on this machine, to whose addresses alone a socket can be bound.
+/// Whether `address` is that of `port` on this machine. A socket can be bound only to such an IP; no port
+/// may be free there.
 pub fn is_own(mut address: SocketAddr, port: u16) -> bool {
     let is_own_port = address.port() == port;
     address.set_port(0);
-    is_own_port && UdpSocket::bind(address).is_ok()
+    let is_own_ip = |error: io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    is_own_port && UdpSocket::bind(address).map_or_else(is_own_ip, |_| true)
 }
