@@ -236,6 +236,7 @@ fn an_argument_that_is_not_utf_8_is_refused() {
             let output = client(program).arg(arg).output().unwrap();
             assert_eq!(output.status.code(), Some(2));
             assert!(stderr(&output).contains("is not UTF-8"), "{}", stderr(&output));
+            assert!(stderr(&output).contains("any bytes from standard input: MESSAGE '-'"));
         }
     }
 }

@@ -227,6 +227,22 @@ fn the_rust_clients_get_back_from_the_python_servers_what_they_send() {
     }
 }
 
+/// It answers when it has read the request, and closes.
+#[test]
+fn tcp_client_reads_a_page_of_pythons_web_server() {
+    let command = words("python3 -u -m http.server --bind 127.0.0.1 0", "");
+    if let Some((_server, address)) = foreign_server(&command) {
+        for _ in 0..20 {
+            let mut tcp_client = client("tcp-client");
+            tcp_client.args(["-q", &address.to_string(), "-"]);
+            let output = tcp_client.write_stdin("GET / HTTP/1.0\r\n\r\n").output().unwrap();
+            assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+            let page = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(page.starts_with("HTTP/1.0 200 OK\r\n") && page.contains("</html>"), "{page}");
+        }
+    }
+}
+
 const NODE_TCP_SERVER: &str = "
 const server = require('net').createServer({ allowHalfOpen: true }, (s) => s.pipe(s));
 server.listen(0, '127.0.0.1', () => console.log('127.0.0.1', server.address().port));

@@ -66,7 +66,7 @@ fn the_port_is_taken() {
             &output,
             program,
             &format!("cannot {action} {address}: "),
-            "or choose another",
+            "wait a minute if none has (TIME_WAIT), or choose another",
         );
     }
 }
@@ -275,6 +275,25 @@ fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
             assert!(!stderr(&output).contains("panicked"));
         }
     }
+}
+
+/// As some terminals and pipes are that other programs have changed.
+#[cfg(unix)]
+#[test]
+fn a_stdout_that_does_not_block_and_is_full_is_not_called_a_full_disk() {
+    use std::os::unix::{io::OwnedFd, net::UnixStream};
+    let (_reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(&[0; 1 << 16]).is_ok() {}
+    let mut command = Command::new(program_path("tcp-client"));
+    let output = command.arg("--help").stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
+    let output = output.spawn().unwrap().wait_with_output().unwrap();
+    assert_failure(
+        &output,
+        "tcp-client",
+        "cannot write to standard output: ",
+        "non-blocking and full",
+    );
 }
 
 #[cfg(target_os = "linux")] // /dev/full is not elsewhere.

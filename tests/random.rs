@@ -73,6 +73,38 @@ fn any_bytes_are_shown_as_at_most_60_characters_without_controls() {
 }
 
 #[test]
+fn what_could_deceive_a_reader_is_escaped() {
+    for (bytes, shown) in [
+        (&br"a\nb"[..], r"a\\nb"),
+        (b"a\nb", r"a\nb"),
+        (b"\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("\u{9b}31m".as_bytes(), r"\xc2\x9b31m"),
+        ("abc\u{202e}cba".as_bytes(), r"abc\xe2\x80\xaecba"),
+        ("\u{2066}\u{2069}".as_bytes(), r"\xe2\x81\xa6\xe2\x81\xa9"),
+        ("\u{2028}\u{2029}".as_bytes(), r"\xe2\x80\xa8\xe2\x80\xa9"),
+        (b"\xff\xfe\xc4\xe3", r"\xff\xfe\xc4\xe3"),
+        (&"你".as_bytes()[..2], r"\xe4\xbd"),
+    ] {
+        assert_eq!(printable(bytes), shown);
+    }
+    for begin in ["", "x", "你", "👩‍🔬"] {
+        let text =
+            |number: usize| format!("{begin}{}", "好".repeat(number - begin.chars().count()));
+        assert_eq!(printable(text(60).as_bytes()), text(60));
+        assert_eq!(printable(text(61).as_bytes()), format!("{}…", text(60)));
+    }
+    // An escape is not cut.
+    assert_eq!(
+        printable(format!("{}\n\n", "x".repeat(58)).as_bytes()),
+        format!(r"{}\n…", "x".repeat(58))
+    );
+    assert_eq!(
+        printable(format!("{}\x1b", "x".repeat(57)).as_bytes()),
+        format!("{}…", "x".repeat(57))
+    );
+}
+
+#[test]
 fn text_that_is_fit_to_show_is_shown_as_it_is() {
     for line in ["", "Hello, server!", "你好", "e\u{301}", "👩‍🔬", "مرحبا"] {
         assert_eq!(printable(line.as_bytes()), line);

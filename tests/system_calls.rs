@@ -6,6 +6,7 @@
 mod common;
 
 use common::{has, program_path, Server};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -22,7 +23,7 @@ fn traced(program: &str, args: &[&str]) -> Traced {
     let name = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
     let file = std::env::temp_dir().join(name);
     let mut command = Command::new("strace");
-    command.args(["-D", "-f", "-e", "trace=network,close", "-o"]).arg(&file);
+    command.args(["-D", "-f", "-e", "trace=network,close,write", "-o"]).arg(&file);
     command.arg(program_path(program)).args(args);
     Traced { command, file }
 }
@@ -146,6 +147,50 @@ fn udp_makes_the_calls_of_the_document_in_its_order() {
         ["socket", "bind", "sendto", "recvfrom", "close"],
         "{client:#?}"
     );
+}
+
+/// The recv's size: the document's own at first, and twice that whenever a recv has filled it.
+#[test]
+fn the_servers_buffer_grows_from_1_kib_to_64_for_a_stream_alone() {
+    if !has(&["strace"]) {
+        return;
+    }
+    let server = traced("tcp-server", &["-q", "--count=1", "127.0.0.1:0"]);
+    let mut running = Server::run(server.command);
+    let mut client = running.connect();
+    let mut sizes = |lengths: &[usize]| {
+        for length in lengths {
+            client.write_all(&vec![0; *length]).unwrap();
+            client.read_exact(&mut vec![0; *length]).unwrap();
+        }
+    };
+    sizes(&[1, 1023, 1024, 2047, 2048, 1, 4096, 8192, 16384, 32768, 65536, 65536, 1]);
+    drop(client);
+    running.finish();
+    let calls = calls(&server.file);
+    let asked = calls.iter().filter(|call| call.starts_with("recv"));
+    let asked: Vec<&str> = asked.map(|call| call.rsplit(", ").nth(3).unwrap()).collect();
+    let expected =
+        [1024, 1024, 1024, 2048, 2048, 4096, 4096, 8192, 16384, 32768, 65536, 65536, 65536, 65536];
+    assert_eq!(asked, expected.map(|size: u32| size.to_string()));
+}
+
+/// So that it stands on a terminal in one piece.
+#[test]
+fn a_reply_of_up_to_64_kib_is_one_write() {
+    if !has(&["strace"]) {
+        return;
+    }
+    let server = Server::start("tcp-server", &["-q"]);
+    for length in [0, 14, 60_000] {
+        let mut client =
+            traced("tcp-client", &["-q", &server.address.to_string(), &"x".repeat(length)]);
+        let output = client.command.output().unwrap();
+        assert_eq!(output.stdout.len(), "Received: ".len() + length + "\n".len());
+        let calls = calls(&client.file);
+        let writes = calls.iter().filter(|call| call.starts_with("write(1,")).count();
+        assert_eq!(writes, 1, "{calls:#?}");
+    }
 }
 
 #[test]

@@ -311,6 +311,37 @@ fn a_link_local_address_is_reached_by_the_name_of_its_zone() {
     }
 }
 
+/// What `ready on` prints is what gets typed; the trace shows the address that is used.
+#[test]
+fn a_server_on_all_addresses_is_reached_by_the_address_that_it_prints() {
+    for (server, program) in PAIRS {
+        for (any, local) in [("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]")] {
+            if any == "[::]" && !common::has_ipv6() {
+                continue;
+            }
+            let server = Server::at(server, &[], &format!("{any}:0"));
+            let output = client(program).arg(server.address.to_string()).output().unwrap();
+            assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+            let used = format!("   {local}:{}", server.address.port());
+            assert!(stderr(&output).contains(&used), "{}", stderr(&output));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")] // Elsewhere a scope of 1 may be another interface's.
+#[test]
+fn an_address_with_a_scope_that_does_not_count_is_the_servers() {
+    if !common::has_ipv6() {
+        return;
+    }
+    for (server, program) in PAIRS {
+        let server = Server::at(server, &[], "[::1]:0");
+        let address = format!("[::1%1]:{}", server.address.port());
+        let output = client(program).arg(address).output().unwrap();
+        assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn localhost_is_reached() {
     for (server, program) in PAIRS {

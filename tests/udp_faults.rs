@@ -163,6 +163,22 @@ fn a_strangers_reply_is_ignored_and_said() {
     assert!(trace.contains(", 8 bytes ignored: not the server\n"), "{trace}");
 }
 
+/// As a server with two addresses does: the failure names who answered, with --quiet too.
+#[test]
+fn where_only_a_stranger_answered_the_failure_names_it() {
+    fn serve(_: UdpSocket, from: SocketAddr) {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        other.send_to(other.local_addr().unwrap().to_string().as_bytes(), from).unwrap();
+    }
+    for options in [&["--timeout=0.3", "--tries=1"][..], &["-q", "--timeout=0.3", "--tries=1"]] {
+        let (code, reply, error) = against(serve, options);
+        assert_eq!((code, reply.as_str()), (Some(1), ""));
+        let hint = error.lines().last().unwrap();
+        let parts = hint.split_once("udp-client: hint: what came from 127.0.0.1:").expect(hint);
+        assert!(parts.1.ends_with(" was ignored; if the server is there, ask there"), "{hint}");
+    }
+}
+
 #[test]
 fn a_steady_stream_of_strangers_does_not_prolong_the_wait() {
     fn serve(_: UdpSocket, from: SocketAddr) {
