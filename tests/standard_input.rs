@@ -35,9 +35,8 @@ fn type_into(address: &str, options: &[&str], input: &[u8], then_wait: Duration)
 
 fn assert_failure(output: &Output, why: &str) {
     let error = stderr(output);
-    let trace =
-        error.lines().filter(|line| line.starts_with("tcp-client: ") && !line.contains("hint"));
-    assert!(trace.last().map_or(false, |line| line.contains(why)), "no {why:?} in {error}");
+    let last = error.lines().rev().find(|line| !line.contains(": hint: ")).unwrap_or_default();
+    assert!(last.starts_with("tcp-client: ") && last.contains(why), "no {why:?} in {error}");
     assert_eq!(output.status.code(), Some(1), "{error}");
 }
 

@@ -4,10 +4,13 @@
 
 mod common;
 
-use common::{client, noise, Running, Server, PATIENCE};
+#[cfg(target_os = "linux")]
+use common::Running;
+use common::{client, noise, Server, PATIENCE};
 use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
 use std::process::Command;
 use std::thread;
 use std::time::Duration;

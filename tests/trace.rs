@@ -7,105 +7,125 @@ use common::{client, lines, program_path, stderr, Running, Server, PATIENCE};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-/// What a terminal shows: both programs' trace, in the order in which it was written.
-#[cfg(unix)] // The shell lets two programs share a pipe.
-fn terminal(script: &str) -> Vec<String> {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("exec 2>&1; {script}")]).stdin(Stdio::null());
-    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
-        shell.env(program.replace('-', "_"), program_path(program));
+#[cfg(unix)] // The shell lets two programs share a terminal.
+mod order {
+    use super::common::{has, program_path, stdout};
+    use std::process::{Command, Stdio};
+
+    /// What a terminal shows: both programs' trace, in the order in which it was written.
+    fn terminal(script: &str) -> Vec<String> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec 2>&1; {script}")]).stdin(Stdio::null());
+        for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
+            shell.env(program.replace('-', "_"), program_path(program));
+        }
+        let output = shell.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        stdout(&output).lines().map(str::to_owned).collect()
     }
-    let output = shell.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    common::stdout(&output).lines().map(str::to_owned).collect()
-}
 
-/// Where the first line stands that begins so and contains that.
-fn find(shown: &[String], begin: &str, part: &str) -> Option<usize> {
-    shown.iter().position(|line| line.starts_with(begin) && line.contains(part))
-}
-
-/// Each pair that is there stands in its order, and the first `needed` of the pairs are there.
-fn assert_causes_first(shown: &[String], pairs: &[[&str; 4]], needed: usize) {
-    for (number, [cause, cause_part, effect, effect_part]) in pairs.iter().enumerate() {
-        let cause = find(shown, cause, cause_part);
-        let effect = find(shown, effect, effect_part);
-        if number < needed {
-            assert!(cause.is_some() && effect.is_some(), "{pairs:#?} {number}: {shown:#?}");
-        }
-        if let Some(effect) = effect {
-            assert!(cause.map_or(false, |cause| cause < effect), "{pairs:#?} {number}: {shown:#?}");
-        }
+    /// Where the first line stands that begins so and contains that.
+    fn find(shown: &[String], begin: &str, part: &str) -> Option<usize> {
+        shown.iter().position(|line| line.starts_with(begin) && line.contains(part))
     }
-}
 
-/// What each side sees of the other: the connection, the data, the end of the data, the close.
-const TCP: [[&str; 4]; 6] = [
-    ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
-    ["tcp-client: 6 transfer", "sending", "tcp-server: 6 transfer", " bytes received: "],
-    ["tcp-server: 6 transfer", " bytes received: ", "tcp-client: 6 transfer", " bytes received: "],
-    ["tcp-client: 6 transfer", "no more to send", "tcp-server: 6 transfer", "0 bytes: no more"],
-    ["tcp-server: 7 close", " sent back", "tcp-client: 6 transfer", "0 bytes: no more"],
-    ["tcp-client: 7 close", "", "tcp-server: 7 close", ", then "],
-];
-
-const UDP: [[&str; 4]; 2] = [
-    ["udp-client: 6 transfer", "sending", "udp-server: 6 transfer", " bytes received: "],
-    ["udp-server: 6 transfer", " bytes received: ", "udp-client: 6 transfer", " bytes received: "],
-];
-
-/// An idle client is closed by the server; what it still sends is in vain.
-const IDLE: [[&str; 4]; 2] = [
-    ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
-    ["tcp-server: 7 close", "idle too long", "tcp-client: 6 transfer", "0 bytes: no more"],
-];
-
-/// The client cannot print the reply, and closes while its input is still open.
-const FULL: [[&str; 4]; 4] = [
-    ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
-    ["tcp-client: 6 transfer", "sending", "tcp-server: 6 transfer", " bytes received: "],
-    ["tcp-client: 7 close", "", "tcp-server: 6 transfer", "0 bytes: no more"],
-    ["tcp-client: 7 close", "", "tcp-server: 7 close", "127.0.0.1:"],
-];
-
-#[cfg(unix)]
-fn conversations(times: usize) {
-    let serve = |options: &str, client: &str| {
-        format!("\"$tcp_server\" --count 1 {options} 127.0.0.1:0 | {{ read -r line; {client}; }}")
-    };
-    let address = "\"$tcp_client\" \"${line##* }\"";
-    for _ in 0..times {
-        if common::has(&["make"]) {
-            let shown = terminal("make --silent demo");
-            assert_causes_first(&shown, &TCP, 5);
-            assert_causes_first(&shown, &UDP, 2);
-            // Data and trace do not run into each other.
-            assert_eq!(shown.iter().filter(|line| *line == "Received: Hello, server!").count(), 2);
-        }
-        let idle = serve("--idle-timeout 0.02", &format!("sleep 0.1 | {address} -"));
-        assert_causes_first(&terminal(&idle), &IDLE, 2);
-        if cfg!(target_os = "linux") {
-            let shown = terminal(&serve("", &format!("{address} >/dev/full")));
-            assert!(find(&shown, "tcp-client: cannot write to standard output", "").is_some());
-            assert_causes_first(&shown, &TCP, 5);
-            let shown =
-                terminal(&serve("", &format!("(echo hi; sleep 0.3) | {address} - >/dev/full")));
-            assert!(find(&shown, "tcp-client: cannot write to standard output", "").is_some());
-            assert_causes_first(&shown, &FULL, 2);
+    /// Each pair that is there stands in its order, and the first `needed` of the pairs are there.
+    fn assert_causes_first(shown: &[String], pairs: &[[&str; 4]], needed: usize) {
+        for (number, [cause, cause_part, effect, effect_part]) in pairs.iter().enumerate() {
+            let cause = find(shown, cause, cause_part);
+            let effect = find(shown, effect, effect_part);
+            if number < needed {
+                assert!(cause.is_some() && effect.is_some(), "{pairs:#?} {number}: {shown:#?}");
+            }
+            if let Some(effect) = effect {
+                assert!(
+                    cause.map_or(false, |cause| cause < effect),
+                    "{pairs:#?} {number}: {shown:#?}"
+                );
+            }
         }
     }
-}
 
-#[cfg(unix)]
-#[test]
-fn no_effect_stands_above_its_cause() {
-    conversations(5);
-}
+    /// What each side sees of the other: the connection, the data, the end of the data, the close.
+    const TCP: [[&str; 4]; 6] = [
+        ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
+        ["tcp-client: 6 transfer", "sending", "tcp-server: 6 transfer", " bytes received: "],
+        [
+            "tcp-server: 6 transfer",
+            " bytes received: ",
+            "tcp-client: 6 transfer",
+            " bytes received: ",
+        ],
+        ["tcp-client: 6 transfer", "no more to send", "tcp-server: 6 transfer", "0 bytes: no more"],
+        ["tcp-server: 7 close", " sent back", "tcp-client: 6 transfer", "0 bytes: no more"],
+        ["tcp-client: 7 close", "", "tcp-server: 7 close", ", then "],
+    ];
 
-#[cfg(unix)]
-#[ignore = "1,200 conversations: make soak"]
-#[test]
-fn no_effect_stands_above_its_cause_in_300_conversations_of_each_kind() {
-    conversations(300);
+    const UDP: [[&str; 4]; 2] = [
+        ["udp-client: 6 transfer", "sending", "udp-server: 6 transfer", " bytes received: "],
+        [
+            "udp-server: 6 transfer",
+            " bytes received: ",
+            "udp-client: 6 transfer",
+            " bytes received: ",
+        ],
+    ];
+
+    /// An idle client is closed by the server; what it still sends is in vain.
+    const IDLE: [[&str; 4]; 2] = [
+        ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
+        ["tcp-server: 7 close", "idle too long", "tcp-client: 6 transfer", "0 bytes: no more"],
+    ];
+
+    /// The client cannot print the reply, and closes while its input is still open.
+    const FULL: [[&str; 4]; 4] = [
+        ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
+        ["tcp-client: 6 transfer", "sending", "tcp-server: 6 transfer", " bytes received: "],
+        ["tcp-client: 7 close", "", "tcp-server: 6 transfer", "0 bytes: no more"],
+        ["tcp-client: 7 close", "", "tcp-server: 7 close", "127.0.0.1:"],
+    ];
+
+    fn conversations(times: usize) {
+        let serve = |options: &str, client: &str| {
+            format!(
+                "\"$tcp_server\" --count 1 {options} 127.0.0.1:0 | {{ read -r line; {client}; }}"
+            )
+        };
+        let address = "\"$tcp_client\" \"${line##* }\"";
+        for _ in 0..times {
+            if has(&["make"]) {
+                let shown = terminal("make --silent demo");
+                assert_causes_first(&shown, &TCP, 5);
+                assert_causes_first(&shown, &UDP, 2);
+                // Data and trace do not run into each other.
+                assert_eq!(
+                    shown.iter().filter(|line| *line == "Received: Hello, server!").count(),
+                    2
+                );
+            }
+            let idle = serve("--idle-timeout 0.02", &format!("sleep 0.1 | {address} -"));
+            assert_causes_first(&terminal(&idle), &IDLE, 2);
+            if cfg!(target_os = "linux") {
+                let shown = terminal(&serve("", &format!("{address} >/dev/full")));
+                assert!(find(&shown, "tcp-client: cannot write to standard output", "").is_some());
+                assert_causes_first(&shown, &TCP, 5);
+                let shown =
+                    terminal(&serve("", &format!("(echo hi; sleep 0.3) | {address} - >/dev/full")));
+                assert!(find(&shown, "tcp-client: cannot write to standard output", "").is_some());
+                assert_causes_first(&shown, &FULL, 2);
+            }
+        }
+    }
+
+    #[test]
+    fn no_effect_stands_above_its_cause() {
+        conversations(5);
+    }
+
+    #[ignore = "1,200 conversations: make soak"]
+    #[test]
+    fn no_effect_stands_above_its_cause_in_300_conversations_of_each_kind() {
+        conversations(300);
+    }
 }
 
 #[test]
