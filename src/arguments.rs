@@ -27,7 +27,10 @@ impl Arguments {
         let mut args = args.map(|arg| {
             arg.into_string().map_err(|arg| {
                 let what = format!("{} is not UTF-8", quoted(&arg.to_string_lossy()));
-                Failure::usage(what, "the clients take any bytes from standard input: MESSAGE '-'")
+                Failure::usage(
+                    what,
+                    "with MESSAGE '-' a client sends any bytes from standard input",
+                )
             })
         });
         let mut operands =
@@ -67,7 +70,7 @@ impl Arguments {
                 return Ok(parsed);
             }
         }
-        // First, so that who types `localhost 8888 hi` learns to type `localhost:8888`.
+        // First, so that a user who types `localhost 8888 hi` is told to type `localhost:8888`.
         let next = parsed.value("MESSAGE").or(surplus.as_deref());
         address::split(parsed.text("ADDRESS"), next)?;
         let too_many = |arg: String| wrong(format!("one argument too many: {}", quoted(&arg)));
@@ -107,8 +110,8 @@ impl Arguments {
         self.value(name).map(|_| self.number(name, most)).transpose()
     }
 
-    /// A time in seconds; 0 is `None`, which is how std writes "no limit". Fails where it is no number, or
-    /// one that a system's clock cannot tell.
+    /// A time in seconds; 0 is `None`, which is how std writes "no limit". Fails unless it is 0,
+    /// or from 0.001 (Windows counts milliseconds) to 1,000,000.
     pub fn seconds(&self, name: &str) -> Result<Option<Duration>, Failure> {
         let value = self.text(name);
         let digits = value.chars().all(|c| c.is_ascii_digit() || c == '.');

@@ -31,7 +31,7 @@ impl Failure {
 
 /// The [`Failure`] of a system call: names the action, the address or file, and the system's reason.
 ///
-/// A hint is true of one action alone, and is found by its name.
+/// `action` is also the key to the hint, which is true of one action alone.
 pub fn cannot(action: &str, target: impl Display, error: &io::Error) -> Failure {
     use ErrorKind::{
         AddrInUse, AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused,
@@ -39,29 +39,32 @@ pub fn cannot(action: &str, target: impl Display, error: &io::Error) -> Failure 
     use ErrorKind::{ConnectionReset, InvalidData, PermissionDenied, TimedOut, WouldBlock};
     let hint = match (action, error.kind()) {
         ("find", _) => "check the name; 127.0.0.1 needs no name server",
-        ("bind", AddrInUse) => {
-            "end the program that has this port, wait a minute if none has (TIME_WAIT), or choose another"
+        ("bind", AddrInUse) => "end the program that has this port, or choose another",
+        ("listen on", AddrInUse) => {
+            "end the program that has this port, or choose another; if none has, wait a minute (TIME_WAIT)"
         }
-        ("bind", AddrNotAvailable) => "this machine lacks that address; 127.0.0.1 is its own",
-        ("bind", PermissionDenied) => "choose a port from 1024 on that Windows does not keep",
+        ("bind" | "listen on", AddrNotAvailable) => "this machine lacks that address; 127.0.0.1 is its own",
+        ("bind" | "listen on", PermissionDenied) => {
+            "choose a port from 1024 on; Windows reserves some of those too"
+        }
         ("connect to" | "send to", ConnectionRefused) => "nothing listens there: start the server",
-        ("connect to", TimedOut) => "check the address, or wait longer with --timeout",
+        ("connect to", TimedOut) => "nobody answers there: check the address, or raise --timeout",
         ("connect to" | "send to" | "open a socket for", AddrInUse | AddrNotAvailable) => {
             "this machine has no free port left, or no address of that family (IPv4, IPv6)"
         }
-        ("connect to" | "send to", PermissionDenied) => "a firewall, or broadcast, forbids it",
+        ("connect to" | "send to", PermissionDenied) => "a firewall, a route or broadcast forbids it",
         ("send to", BrokenPipe | ConnectionReset | ConnectionAborted) => {
             "the server closed before it had read everything: look at its terminal"
         }
-        ("send to", WouldBlock) => "the server reads nothing: look at its terminal",
+        ("send to", WouldBlock) => "the server reads nothing, or too slowly for --timeout",
         ("send to" | "receive from", TimedOut) => "the server or the way to it is dead",
         ("receive from", _) => "look at the server's terminal",
+        ("read" | "write to", WouldBlock) => "it is non-blocking: use a file, or put 'cat' between",
         ("read", _) => "standard input must be a file, a pipe or a terminal",
         ("write to", InvalidData) => "a Windows console shows only UTF-8: write to a file",
-        ("write to", WouldBlock) => "it is non-blocking and full: write to a file, or to '| cat'",
-        ("write to", BrokenPipe) => "the program that reads it has ended",
+        ("write to", BrokenPipe | ConnectionReset) => "the program that reads it has ended",
         ("write to", _) => "the disk may be full",
-        ("start", _) => "this user has too many processes and threads: end some",
+        ("start", _) => "no thread or file descriptor is left: end some programs",
         _ => "check the address and the network",
     };
     Failure::new(format!("cannot {action} {target}: {error}"), hint)
@@ -100,12 +103,9 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| cannot("write to", "standard output", &error))
 }
 
-/// Makes a call that may wait for the peer, as Python does: again when a signal interrupted it (EINTR,
-/// PEP 475), and with a time-out that differs from a dead peer.
-///
-/// The socket's own `timeout` is `WouldBlock` then, Unix's EAGAIN; a peer that keep-alive or
-/// retransmission gave up is `TimedOut`. For Windows, which says WSAETIMEDOUT to both, the clock decides.
-pub fn wait<T>(
+/// Repeats `call` while a signal interrupts it (EINTR), as Python does (PEP 475). The socket's own
+/// `timeout` is `WouldBlock` on every system, so that `TimedOut` always means a dead peer.
+pub fn retry<T>(
     timeout: Option<Duration>,
     mut call: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
@@ -115,6 +115,7 @@ pub fn wait<T>(
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
+        // Unix says EAGAIN, and ETIMEDOUT of a dead peer; Windows WSAETIMEDOUT of both.
         let is_over = timeout.map_or(false, |timeout| began.elapsed() >= timeout);
         match error.kind() {
             ErrorKind::Interrupted => (),

@@ -21,7 +21,7 @@ const INT_SIZE: u32 = size_of::<c_int>() as u32;
 const fn number(linux: c_int, bsd: c_int) -> c_int {
     if cfg!(all(
         any(target_os = "linux", target_os = "android"),
-        // On these processors Linux has the numbers of other Unixes.
+        // On these processors Linux has other numbers.
         not(any(target_arch = "mips", target_arch = "mips32r6", target_arch = "sparc")),
         not(any(target_arch = "mips64", target_arch = "mips64r6", target_arch = "sparc64")),
     )) {
@@ -45,7 +45,7 @@ pub struct SocketOption(c_int);
 ///
 /// std sets it for every `TcpListener`, but not on Windows, where it would let two servers share a port.
 pub const SO_REUSEADDR: SocketOption = SocketOption(number(2, 4));
-/// Why the last operation in the background failed, as an errno; reading it sets it to 0.
+/// The pending error, of what failed in the background, as an errno; reading it sets it to 0.
 pub const SO_ERROR: SocketOption = SocketOption(number(4, 0x1007));
 /// Whether a silent peer is probed, by default after two hours (RFC 9293, 3.8.4), and given up when it
 /// does not answer (Linux: after 9 probes, 75 s apart): far too slow for a heartbeat.

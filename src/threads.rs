@@ -1,5 +1,5 @@
-//! `thread::spawn` for connections, with two things added: a thread whose connection has ended waits
-//! for the next one (UNIX Network Programming, chapter 30), and there is a limit.
+//! A thread pool: `thread::spawn` for connections, but a thread whose connection has ended waits for the
+//! next one (UNIX Network Programming, chapter 30), and there is a limit.
 //!
 //! To start a thread takes about as long as to serve a short connection; one that waits is there at once.
 
@@ -15,7 +15,7 @@ use crate::step;
 /// The largest limit. Each thread takes four memory maps, and Linux gives a process 65,530
 /// (vm.max_map_count); std ends a program in which a thread starts without one.
 pub const MAX_CONNECTIONS: u64 = 15_000;
-/// More threads than this do not wait: the memory of a burst is given back.
+/// Spare threads beyond this number end: the memory of a burst is given back.
 const MAX_SPARE_THREADS: usize = 64;
 /// Bytes. std's 2 MiB are address space alone, but some systems lack it for 15,000 threads.
 const STACK_SIZE: usize = 64 * 1024;
@@ -50,7 +50,7 @@ impl Threads {
     pub fn spawn(self: &Arc<Threads>, job: impl FnOnce() + Send + 'static) {
         self.state().open += 1;
         match self.find() {
-            // It waits in recv, and so takes the job at once.
+            // It has no job, and its channel holds one: send does not block.
             Some(thread) => drop(thread.send(Box::new(job))),
             None => drop(self.run(Box::new(job))),
         }

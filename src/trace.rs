@@ -61,7 +61,7 @@ pub fn write(line: fmt::Arguments) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// The family of an address: AF_INET or AF_INET6.
+/// The family of an address: IPv4 (AF_INET) or IPv6 (AF_INET6).
 pub fn family(address: &SocketAddr) -> &'static str {
     if address.is_ipv4() {
         "IPv4"
@@ -95,7 +95,7 @@ pub fn printable(bytes: &[u8]) -> String {
     shown
 }
 
-/// What a recv of TCP returned, where 0 bytes mean that the peer has finished.
+/// What a recv of TCP returned, where 0 bytes are the end of the stream.
 pub fn received(data: &[u8]) -> String {
     match data.len() {
         0 => "0 bytes: no more will come".to_owned(),

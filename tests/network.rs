@@ -95,12 +95,12 @@ fn of_a_name_with_two_addresses_the_first_ones_error_is_the_reason() {
         start "$udp_server" -q 127.0.0.1:8888
         "$tcp_server" -q localhost:8888
         "$udp_server" -q localhost:8888"#;
-    let taken = "cannot bind 127.0.0.1:8888: Address already in use";
+    let taken = "127.0.0.1:8888: Address already in use";
     let shown = [
         "tcp-client: cannot connect to 127.0.0.1:8888: Connection refused",
         "udp-client: no reply from 127.0.0.1:8888 ",
-        &format!("tcp-server: {taken}"),
-        &format!("udp-server: {taken}"),
+        &format!("tcp-server: cannot listen on {taken}"),
+        &format!("udp-server: cannot bind {taken}"),
     ];
     assert_shows(in_a_network(script), &shown);
 }
@@ -119,12 +119,12 @@ fn a_second_server_on_a_name_does_not_take_its_other_address() {
             "$server" -q localhost:8888
             echo "exit code $?"
         done"#;
-    let taken = "cannot bind 127.0.0.1:8888: Address already in use";
+    let taken = "127.0.0.1:8888: Address already in use";
     let shown = [
         "tcp-server ready on 127.0.0.1:8888\nexit code 1\n",
         "udp-server ready on 127.0.0.1:8888\nexit code 1\n",
-        &format!("tcp-server: {taken}"),
-        &format!("udp-server: {taken}"),
+        &format!("tcp-server: cannot listen on {taken}"),
+        &format!("udp-server: cannot bind {taken}"),
     ];
     assert_shows(in_a_network(script), &shown);
 }
@@ -184,7 +184,7 @@ fn a_firewall_is_named_as_one() {
     let shown = [
         "exit code 1\n",
         "udp-client: cannot send to 127.0.0.1:8888: Operation not permitted (os error 1)\n",
-        "hint: a firewall, or broadcast, forbids it\n",
+        "hint: a firewall, a route or broadcast forbids it\n",
     ];
     assert_shows(in_a_network(script), &shown);
 }

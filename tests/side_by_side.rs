@@ -64,15 +64,12 @@ const SOCKET_CALLS: [&str; 12] = [
 ];
 
 /// Which of them only the Rust makes, and why.
-const ONLY_RUST: [(&str, &str, &str); 4] = [
+const ONLY_RUST: [(&str, &str, &str); 5] = [
     ("tcp-server", "drop(server_socket)", "--count ends the server; Python's goes on until Ctrl-C"),
     ("udp-server", "drop(server_socket)", "the same"),
     ("tcp-client", "source.read(", "standard input, or MESSAGE, is no socket"),
-    (
-        "tcp-client",
-        "socket.shutdown(half)",
-        "the half-close, which Python's client leaves to close",
-    ),
+    ("tcp-client", "socket.shutdown(direction)", "the half-close, which Python leaves to close"),
+    ("tcp-client", "client_socket.shutdown(Shutdown::Both)", "ends a sending that goes on in vain"),
 ];
 
 /// A statement with its step, or none, and where it stands.

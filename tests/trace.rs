@@ -80,8 +80,8 @@ mod order {
     const FULL: [[&str; 4]; 4] = [
         ["tcp-client: 4 connect", "", "tcp-server: 5 establish", ""],
         ["tcp-client: 6 transfer", "sending", "tcp-server: 6 transfer", " bytes received: "],
-        ["tcp-client: 7 close", "", "tcp-server: 6 transfer", "0 bytes: no more"],
-        ["tcp-client: 7 close", "", "tcp-server: 7 close", "127.0.0.1:"],
+        ["tcp-client: 6 transfer", "no more to send", "tcp-server: 6 transfer", "0 bytes: no more"],
+        ["tcp-client: 6 transfer", "no more to send", "tcp-server: 7 close", "127.0.0.1:"],
     ];
 
     fn conversations(times: usize) {

@@ -1,6 +1,7 @@
 //! tcp-client: sends a message to a server and prints the reply.
 //!
-//! A line that begins with `//|` is Python, from tests/python/tcp_client.py; the Rust for it is below.
+//! A line `//|` is a statement of tests/python/tcp_client.py, some with the number and name of the
+//! document's step; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,12 +11,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{channel, Sender};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket_lab::address::resolve_server;
 //| import sys
 use socket_lab::arguments::Arguments;
-use socket_lab::program::{self, cannot, print, wait, Failure};
+use socket_lab::program::{self, cannot, print, retry, Failure};
 use socket_lab::step;
 use socket_lab::trace::{family, printable, received};
 
@@ -35,10 +36,8 @@ Options:
 ";
 
 const BUFFER_SIZE: usize = 64 * 1024;
-/// Bytes sent so far; with MESSAGE '-' a thread counts them.
+/// Bytes sent so far, without what was sent of a piece that failed.
 static SENT: AtomicU64 = AtomicU64::new(0);
-/// When and how the sending ended.
-type End = (Instant, Result<(), Failure>);
 
 fn main() -> ExitCode {
     program::main(env!("CARGO_BIN_NAME"), USAGE, run)
@@ -55,74 +54,86 @@ fn run(args: &Arguments) -> Result<(), Failure> {
 
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //| 4 connect    client_socket.connect((host, port))
-    let (mut client_socket, server) = connect(&servers, timeout)?;
+    // Each address of a name in turn; if none answers, the first one's error is the reason.
+    let mut connected = connect(servers[0], timeout);
+    for server in &servers[1..] {
+        connected = connected.or_else(|first| connect(*server, timeout).map_err(|_| first));
+    }
+    let (mut client_socket, server) =
+        connected.map_err(|error| cannot("connect to", servers[0], &error))?;
 
     let (tell, told) = channel();
-    //| 6 transfer   client_socket.sendall(message.encode())
-    if is_stream {
-        // In a thread, while the reply comes: a client that sends all before it reads waits for ever
-        // once the buffers of both sides are full, here at about 8 MB.
-        let sender = |half| move || send(&half, server, io::stdin(), &tell);
-        let started = client_socket.try_clone().and_then(|half| Builder::new().spawn(sender(half)));
-        started.map_err(|error| {
-            step!("7 close", "0 bytes sent, 0 received");
-            cannot("start", "a thread", &error)
-        })?;
-    } else {
-        send(&client_socket, server, message.as_bytes(), &tell);
-    }
-
-    // One send is not one recv: the reply may come in pieces, and ends when the server closes.
-    let mut reply = if is_stream { Vec::new() } else { b"Received: ".to_vec() };
-    let (mut total, mut buffer) = (0, vec![0; BUFFER_SIZE]);
-    let (mut sending, mut since, mut left) = (None, Instant::now(), timeout);
-    let mut receiving = loop {
-        //| data = client_socket.recv(1024)
-        let data = match wait(left, || client_socket.read(&mut buffer)) {
-            Ok(length) => &buffer[..length],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // The time counts from the last byte or the end of the input: who types may think.
-                sending = sending.or_else(|| told.try_recv().ok());
-                since = since.max(sending.as_ref().map_or_else(Instant::now, |(at, _)| *at));
-                left = timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
-                // When none is left, std refuses a time-out of 0.
-                if client_socket.set_read_timeout(left).is_ok() {
+    let (mut total, mut sending) = (0, None);
+    // In a closure, so that its errors too come to 7 close.
+    let converse = || -> Result<(), Failure> {
+        //| 6 transfer   client_socket.sendall(message.encode())
+        if is_stream {
+            // In a thread, while the reply comes: standard input may be more than the buffers of both
+            // sides hold, and a client that sends all of it before it reads waits forever.
+            let socket = client_socket.try_clone();
+            let sender = socket.and_then(|socket| {
+                Builder::new().spawn(move || send(&socket, server, io::stdin(), &tell))
+            });
+            sender.map_err(|error| cannot("start", "a thread", &error))?;
+        } else {
+            send(&client_socket, server, message.as_bytes(), &tell);
+        }
+        sending = told.try_recv().ok();
+        // One send is not one recv: the reply may come in pieces, and ends when the server closes. It is
+        // printed in one piece, so that it does not run into the trace; if it is longer, in several.
+        let mut reply = if is_stream { Vec::new() } else { b"Received: ".to_vec() };
+        let mut buffer = vec![0; BUFFER_SIZE];
+        let end = loop {
+            //| data = client_socket.recv(1024)
+            let data = match retry(timeout, || client_socket.read(&mut buffer)) {
+                Ok(length) => &buffer[..length],
+                Err(error) if error.kind() == ErrorKind::WouldBlock && sending.is_none() => {
+                    // A user may think before typing: the timeout counts once the input has ended.
+                    sending = told.try_recv().ok();
                     continue;
                 }
-                let what = if total == 0 { "no reply" } else { "no end of the reply" };
-                let what = format!("{what} from {server} in {:?}", timeout.unwrap_or_default());
-                break Err(Failure::new(what, "look at its terminal, or raise --timeout"));
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let what = if total == 0 { "no reply" } else { "no end of the reply" };
+                    let what = format!("{what} from {server} in {:?}", timeout.unwrap_or_default());
+                    break Err(Failure::new(what, "look at its terminal, or raise --timeout"));
+                }
+                Err(error) => break Err(cannot("receive from", server, &error)),
+            };
+            step!("6 transfer", "{}", received(data));
+            if data.is_empty() {
+                break Ok(());
             }
-            Err(error) => break Err(cannot("receive from", server, &error)),
+            total += data.len();
+            reply.extend_from_slice(data);
+            if is_stream || reply.len() > BUFFER_SIZE {
+                //| print('Received:', data.decode())
+                print(&reply)?;
+                reply.clear();
+            }
         };
-        step!("6 transfer", "{}", received(data));
-        if data.is_empty() {
-            break Ok(());
+        // An empty message may have an empty reply.
+        if !is_stream && (total > 0 || (end.is_ok() && message.is_empty())) {
+            reply.push(b'\n');
+            print(&reply)?;
         }
-        (total, since) = (total + data.len(), Instant::now());
-        reply.extend_from_slice(data);
-        if is_stream || reply.len() > BUFFER_SIZE {
-            //| print('Received:', data.decode())
-            if let Err(failure) = print(&reply) {
-                break Err(failure);
-            }
-            reply.clear();
-        }
+        end
     };
-    // An empty message may have an empty reply.
-    if !is_stream && (total > 0 || (receiving.is_ok() && message.is_empty())) {
-        reply.push(b'\n');
-        receiving = receiving.and(print(&reply));
-    }
+    let result = converse();
     // The input may just have ended too; it takes a moment until that is seen.
-    let sending = sending.or_else(|| told.recv_timeout(Duration::from_millis(200)).ok());
+    let moment = Duration::from_millis(200);
+    sending = sending.or_else(|| told.recv_timeout(moment).ok());
+    if sending.is_none() {
+        step!("6 transfer", "no more to send (the reply has ended)");
+        let _ = client_socket.shutdown(Shutdown::Both);
+        let _ = told.recv_timeout(moment);
+    }
     let sent = SENT.load(Relaxed);
     step!("7 close", "{sent} bytes sent, {total} received");
     //| 7 close      client_socket.close()
     drop(client_socket);
 
-    let (what, hint) = match (sending, receiving) {
-        (Some((_, Err(failure))), _) | (_, Err(failure)) => return Err(failure),
+    let (what, hint) = match (sending, result) {
+        (Some(Err(failure)), _) | (_, Err(failure)) => return Err(failure),
         (None, _) => {
             let what = format!("before standard input ended: {sent} bytes sent, {total} received");
             (what, "what was still to come is lost: look at the server's terminal")
@@ -136,58 +147,51 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     Err(Failure::new(format!("{server} closed {what}"), hint))
 }
 
-/// Connects to the first address that answers; where none does, the first one's error is the reason.
-fn connect(
-    servers: &[SocketAddr],
-    timeout: Option<Duration>,
-) -> Result<(TcpStream, SocketAddr), Failure> {
-    let mut failures = Vec::new();
-    for &server in servers {
-        step!("1 create", "TCP, {}", family(&server));
-        step!("4 connect", "{server}");
-        let connected = match timeout {
-            Some(timeout) => TcpStream::connect_timeout(&server, timeout),
-            None => TcpStream::connect(server),
-        };
-        let error = match connected.and_then(|socket| Ok((socket.local_addr()?, socket))) {
-            // Linux can connect a client to its own port, where no server is.
-            Ok((local, _)) if local == server => ErrorKind::ConnectionRefused.into(),
-            Ok((local, client_socket)) => {
-                step!("5 establish", "{local}, chosen by the system");
-                // Where one of these fails, the connection has already ended, and recv tells why.
-                let _ = client_socket.set_read_timeout(timeout);
-                let _ = client_socket.set_write_timeout(timeout);
-                return Ok((client_socket, server));
-            }
-            Err(error) => error,
-        };
-        step!("4 connect", "{server}: {error}");
-        failures.push(cannot("connect to", server, &error));
+fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<(TcpStream, SocketAddr)> {
+    step!("1 create", "TCP, {}", family(&server));
+    step!("4 connect", "{server}");
+    let client_socket = match timeout {
+        Some(timeout) => TcpStream::connect_timeout(&server, timeout)?,
+        None => TcpStream::connect(server)?,
+    };
+    let local = client_socket.local_addr()?;
+    if local == server {
+        // TCP can connect a client to its own port (RFC 9293, 3.5): it has found no server.
+        return Err(ErrorKind::ConnectionRefused.into());
     }
-    Err(failures.swap_remove(0))
+    step!("5 establish", "{local}, chosen by the system");
+    // If one of these fails, the connection has already ended, and recv tells why.
+    let _ = client_socket.set_read_timeout(timeout);
+    let _ = client_socket.set_write_timeout(timeout);
+    Ok((client_socket, server))
 }
 
-/// Sends all of `source`, then says that no more will come (the half-close); tells when and how it ended.
-fn send(mut socket: &TcpStream, server: SocketAddr, mut source: impl Read, tell: &Sender<End>) {
+/// Sends all of `source`, then says that no more will come (the half-close); tells how it ended.
+fn send(
+    mut socket: &TcpStream,
+    server: SocketAddr,
+    mut source: impl Read,
+    tell: &Sender<Result<(), Failure>>,
+) {
     let mut buffer = vec![0; BUFFER_SIZE];
-    let end = loop {
-        let data = match wait(None, || source.read(&mut buffer)) {
-            Ok(0) => break Ok(()),
-            Ok(length) => &buffer[..length],
-            Err(error) => break Err(cannot("read", "standard input", &error)),
-        };
-        step!("6 transfer", "sending {} bytes: {}", data.len(), printable(data));
-        if let Err(error) = socket.write_all(data) {
-            break Err(cannot("send to", server, &error));
+    let mut transfer = || loop {
+        let length = retry(None, || source.read(&mut buffer))
+            .map_err(|error| cannot("read", "standard input", &error))?;
+        if length == 0 {
+            return Ok(());
         }
-        SENT.fetch_add(data.len() as u64, Relaxed);
+        let data = &buffer[..length];
+        step!("6 transfer", "sending {length} bytes: {}", printable(data));
+        socket.write_all(data).map_err(|error| cannot("send to", server, &error))?;
+        SENT.fetch_add(length as u64, Relaxed);
     };
-    let (half, name) = match end {
+    let result = transfer();
+    // After a failure the receiving thread must not wait any longer either.
+    let (direction, reason) = match result {
         Ok(()) => (Shutdown::Write, "half-close"),
-        // The thread that receives is not to wait any longer.
         Err(_) => (Shutdown::Both, "it failed"),
     };
-    step!("6 transfer", "no more to send ({name})");
-    let _ = tell.send((Instant::now(), end));
-    let _ = socket.shutdown(half);
+    step!("6 transfer", "no more to send ({reason})");
+    let _ = tell.send(result);
+    let _ = socket.shutdown(direction);
 }

@@ -1,6 +1,7 @@
-//! udp-client: sends a message to a server and prints the reply; asks again when none comes.
+//! udp-client: sends a message to a server and prints the reply; retransmits when none comes.
 //!
-//! A line that begins with `//|` is Python, from tests/python/udp_client.py; the Rust for it is below.
+//! A line `//|` is a statement of tests/python/udp_client.py, some with the number and name of the
+//! document's step; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock};
@@ -68,7 +69,8 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Sends one message from a port of its own: a late reply to it cannot be taken for that to the next.
+/// Sends one message and prints the reply. Each has a socket of its own, so nearly always a new port: a
+/// late reply is not taken for the reply to the next message.
 fn ask(
     server: SocketAddr,
     message: &[u8],
@@ -76,77 +78,74 @@ fn ask(
     timeout: Option<Duration>,
     tries: u64,
 ) -> Result<(), Failure> {
-    step!("1 create", "UDP, {}", family(&server));
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    // Python leaves 2 bind to the first sendto; std binds here, to port 0: the system chooses.
-    let any_address = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let client_socket = UdpSocket::bind(any_address);
-    let client_socket =
-        client_socket.map_err(|error| cannot("open a socket for", server, &error))?;
-    step!("2 bind", "{}, chosen by the system", client_socket.local_addr()?);
+    // In Python the system binds at the first sendto; std binds here, port 0 being any free one.
+    step!("1 create", "UDP, {}", family(&server));
+    let cannot_open = |error| cannot("open a socket for", server, &error);
+    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let client_socket = UdpSocket::bind(any).map_err(cannot_open)?;
+    let local = client_socket.local_addr().map_err(cannot_open)?;
+    step!("2 bind", "{local}, chosen by the system");
 
-    //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
-    //| data, addr = client_socket.recvfrom(1024)
-    let data = exchange(&client_socket, server, message, timeout, tries);
-    //| print('Received:', data.decode())
-    let end = if label.is_empty() { "" } else { "\n" };
-    let printed = data.and_then(|data| print(&[label.as_bytes(), &data, end.as_bytes()].concat()));
-    step!("7 close", "{}", client_socket.local_addr()?);
+    let (mut buffer, mut stranger) = (vec![0; 65_536], None);
+    // In a closure, so that its errors too come to 7 close.
+    let mut exchange = || -> Result<(), Failure> {
+        if is_own(server, local.port()) {
+            // The system chose the very port that is asked: a client that hears itself found nobody.
+            return Err(cannot("send to", server, &ConnectionRefused.into()));
+        }
+        for attempt in 1..=tries {
+            step!("6 transfer", "{server}, sending {} bytes ({attempt} of {tries})", message.len());
+            //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
+            let sent = client_socket.send_to(message, server);
+            sent.map_err(|error| cannot("send to", server, &error))?;
+            // For the whole attempt: a stranger's datagrams do not extend it.
+            let deadline = timeout.map(|timeout| Instant::now() + timeout);
+            loop {
+                let left =
+                    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                // A last look when the time is over: the reply may have come during Ctrl-Z.
+                let shortest = Duration::from_micros(1);
+                let left = left.map(|left| left.max(shortest));
+                let _ = client_socket.set_read_timeout(left);
+                //| data, addr = client_socket.recvfrom(1024)
+                match client_socket.recv_from(&mut buffer) {
+                    Ok((length, addr)) if is_same(addr, server) => {
+                        let data = &buffer[..length];
+                        step!("6 transfer", "{addr}, {length} bytes received: {}", printable(data));
+                        let end = if label.is_empty() { "" } else { "\n" };
+                        //| print('Received:', data.decode())
+                        return print(&[label.as_bytes(), data, end.as_bytes()].concat());
+                    }
+                    Ok((length, addr)) => {
+                        step!("6 transfer", "{addr}, {length} bytes ignored: not the server");
+                        stranger = Some(addr);
+                    }
+                    Err(error) => match error.kind() {
+                        // The time is up; or Ctrl-Z and fg cut the wait short (signal(7)); or, on
+                        // Windows, nobody listens there (10054), but may yet.
+                        WouldBlock | TimedOut | Interrupted | ConnectionReset => (),
+                        _ => return Err(cannot("receive from", server, &error)),
+                    },
+                }
+                if left == Some(shortest) {
+                    break;
+                }
+            }
+        }
+        let each = timeout.unwrap_or_default();
+        let hint = match stranger {
+            Some(addr) => format!("what came from {addr} was ignored; is the server there?"),
+            None => "UDP does not tell what arrived: start the server, or raise --tries".into(),
+        };
+        Err(Failure::new(
+            format!("no reply from {server} (tries: {tries}, of {each:?} each)"),
+            hint,
+        ))
+    };
+    let result = exchange();
+    step!("7 close", "{local}");
     //| 7 close      client_socket.close()
     drop(client_socket);
-    printed
-}
-
-/// Sends `message` again and again, at most `tries` times, until a reply comes.
-fn exchange(
-    client_socket: &UdpSocket,
-    server: SocketAddr,
-    message: &[u8],
-    timeout: Option<Duration>,
-    tries: u64,
-) -> Result<Vec<u8>, Failure> {
-    let (mut buffer, mut stranger) = (vec![0; 65_536], None);
-    // The system can choose the very port that is asked: a client that hears itself has found nobody.
-    if client_socket.local_addr().map_or(false, |local| is_own(server, local.port())) {
-        return Err(cannot("send to", server, &ConnectionRefused.into()));
-    }
-    for attempt in 1..=tries {
-        step!("6 transfer", "{server}, sending {} bytes ({attempt} of {tries})", message.len());
-        let sent = client_socket.send_to(message, server);
-        sent.map_err(|error| cannot("send to", server, &error))?;
-        // For the try as a whole: a stranger's datagrams do not prolong it.
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            // std refuses a time-out of 0: the time is up.
-            if client_socket.set_read_timeout(left).is_err() {
-                break;
-            }
-            match client_socket.recv_from(&mut buffer) {
-                Ok((length, addr)) if is_same(addr, server) => {
-                    buffer.truncate(length);
-                    step!("6 transfer", "{addr}, {length} bytes received: {}", printable(&buffer));
-                    return Ok(buffer);
-                }
-                Ok((length, addr)) => {
-                    step!("6 transfer", "{addr}, {length} bytes ignored: not the server");
-                    stranger = Some(addr);
-                }
-                Err(error) => match error.kind() {
-                    // The time is up; or Ctrl-Z and fg cut the wait short (signal(7)); or, on Windows,
-                    // nobody listens there (10054), but may yet.
-                    WouldBlock | TimedOut | Interrupted | ConnectionReset => (),
-                    _ => return Err(cannot("receive from", server, &error)),
-                },
-            }
-        }
-    }
-    let each = timeout.unwrap_or_default();
-    let hint = match stranger {
-        Some(addr) => {
-            format!("what came from {addr} was ignored; if the server is there, ask there")
-        }
-        None => "UDP does not tell what arrived: start the server, or raise --tries".into(),
-    };
-    Err(Failure::new(format!("no reply from {server} (tries: {tries}, of {each:?} each)"), hint))
+    result
 }

@@ -1,6 +1,7 @@
 //! udp-server: echoes every datagram to where it came from (RFC 862).
 //!
-//! A line that begins with `//|` is Python, from tests/python/udp_server.py; the Rust for it is below.
+//! A line `//|` is a statement of tests/python/udp_server.py, some with the number and name of the
+//! document's step; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;
@@ -43,16 +44,18 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
     let address = resolve(args.text("ADDRESS"))?[0];
 
-    step!("1 create", "UDP, {}", family(&address));
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     //| 2 bind       server_socket.bind((host, port))
-    let bound = UdpSocket::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
-    let (local, server_socket) = bound.map_err(|error| cannot("bind", address, &error))?;
+    // One call of std's does both.
+    step!("1 create", "UDP, {}", family(&address));
+    let cannot_bind = |error| cannot("bind", address, &error);
+    let server_socket = UdpSocket::bind(address).map_err(cannot_bind)?;
+    let local = server_socket.local_addr().map_err(cannot_bind)?;
     step!("2 bind", "{local}");
     //| print('ready on %s:%d' % server_socket.getsockname())
     let ready = print(format!("udp-server ready on {local}\n").as_bytes());
 
-    // Of the largest datagram: what does not fit is cut off, and on Windows an error.
+    // It holds any datagram. Of a longer one the rest is lost, and on Windows all of it is.
     let mut buffer = vec![0; 65_536];
     let (mut received, mut answered) = (0, 0);
     //| while True:
@@ -70,8 +73,8 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             }
         };
         let length = data.len();
-        // Port 0 cannot be answered. At a well-known port may be another echo, at our own we are: two
-        // echoes that answer each other never stop.
+        // Port 0 cannot be answered. A port below 1024 may be another echo server, and our own is this
+        // one: two echo servers that answer each other never stop.
         let is_own = is_own(addr, local.port());
         if is_own || addr.port() < 1024 {
             let reason = if is_own { "own address" } else { "port 0 to 1023" };
