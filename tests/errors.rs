@@ -291,6 +291,37 @@ fn a_stdout_that_does_not_block_and_is_full_is_not_called_a_full_disk() {
     assert_failure(&output, "tcp-client", "cannot write to standard output: ", "non-blocking");
 }
 
+/// What was printed before a failure is a beginning of the reply, and nothing of it twice.
+#[cfg(unix)]
+#[test]
+fn a_reply_that_could_not_be_printed_whole_is_printed_in_part_and_once() {
+    use std::os::unix::{io::OwnedFd, net::UnixStream};
+    let reply = noise(400_000);
+    let expected = [b"Received: ", &reply[..]].concat();
+    for _ in 0..20 {
+        let reply = reply.clone();
+        let address = tcp_peer(move |mut stream| {
+            stream.read_to_end(&mut Vec::new()).unwrap();
+            let _ = stream.write_all(&reply);
+        });
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        let mut command = Command::new(program_path("tcp-client"));
+        command.args(["-q", &address]).stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
+        let mut child = Running(command.spawn().unwrap());
+        drop(command); // It holds an end of the pair.
+        let mut printed = Vec::new();
+        let mut buffer = [0; 1000];
+        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            printed.extend_from_slice(&buffer[..length]);
+        }
+        match child.0.wait().unwrap().code() {
+            Some(0) => assert!(printed == [&expected[..], b"\n"].concat()),
+            _ => assert!(expected.starts_with(&printed), "{} bytes", printed.len()),
+        }
+    }
+}
+
 #[cfg(target_os = "linux")] // /dev/full is not elsewhere.
 #[test]
 fn a_stderr_that_takes_nothing_changes_nothing() {

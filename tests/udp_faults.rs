@@ -83,8 +83,55 @@ fn a_server_for_all_addresses_knows_its_own_too() {
     if !send_from(server.address.port(), server.address) {
         return common::skip("only root may send from any port");
     }
-    assert!(server.trace_until("6 transfer").contains("5 bytes ignored"));
+    assert!(server.trace_until("6 transfer").ends_with("5 bytes ignored: own address"));
     assert_serves(&server);
+}
+
+/// To know its own address it opens a socket; where it cannot, it takes the address for its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_a_free_descriptor_does_not_answer_itself_either() {
+    if !common::has(&["python3"]) {
+        return;
+    }
+    let mut server = Server::through_shell("ulimit -n 4", "udp-server", &[]);
+    if !send_from(server.address.port(), server.address) {
+        return common::skip("only root may send from any port");
+    }
+    assert!(server.trace_until("6 transfer").ends_with("5 bytes ignored: own address"));
+    assert_serves(&server);
+}
+
+/// Ctrl-Z, and fg when the time is over: the reply has come, and waits in the socket.
+#[cfg(unix)] // Windows has no signals.
+#[test]
+fn a_reply_that_came_while_the_client_was_stopped_is_taken() {
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc::channel;
+    let (asked, question) = channel();
+    let (answer, go) = channel();
+    let peer = udp_peer(move |socket| {
+        let (_, from) = socket.recv_from(&mut [0; 100]).unwrap();
+        asked.send(()).unwrap();
+        go.recv().unwrap();
+        socket.send_to(b"late", from).unwrap();
+        asked.send(()).unwrap();
+    });
+    let mut command = Command::new(common::program_path("udp-client"));
+    command.args(["-q", "--timeout=0.5", "--tries=1", &peer]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    question.recv_timeout(PATIENCE).unwrap();
+    let signal = |name: &str| {
+        let kill = format!("kill {name} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    };
+    signal("-STOP");
+    answer.send(()).unwrap();
+    question.recv_timeout(PATIENCE).unwrap();
+    thread::sleep(Duration::from_millis(700)); // Longer than the time-out of the stopped client.
+    signal("-CONT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(stdout(&output), "Received: late\n", "{}", stderr(&output));
 }
 
 #[test]
