@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::mem::size_of;
 use std::net::TcpListener;
 use std::os::raw::c_int;
 #[cfg(unix)]
@@ -14,8 +13,7 @@ use std::os::unix::io::{AsFd as AsSocket, AsRawFd, RawFd as Socket};
 use std::os::windows::io::{AsRawSocket, AsSocket, RawSocket as Socket};
 
 /// Bytes of a C `int`, which each of these options is.
-#[allow(clippy::cast_possible_truncation)] // It is 4.
-const INT_SIZE: u32 = size_of::<c_int>() as u32;
+const INT_SIZE: u32 = 4;
 
 /// The number of an option in sys/socket.h: Linux's own, or that of BSD, which Windows took over.
 const fn number(linux: c_int, bsd: c_int) -> c_int {
@@ -96,27 +94,15 @@ fn raw(socket: &impl AsSocket) -> Socket {
     socket.as_socket().as_raw_socket()
 }
 
-/// As sys/socket.h declares them; `socklen_t` is a `u32`, and an `int` of that size on Windows.
+/// As sys/socket.h declares them; `socklen_t` is a `u32`, on Windows an `int` of the same size.
 mod c {
     use super::{c_int, Socket};
 
     // "system" is "C" everywhere but on 32-bit Windows.
     #[cfg_attr(windows, link(name = "ws2_32"))]
     extern "system" {
-        pub fn setsockopt(
-            s: Socket,
-            level: c_int,
-            name: c_int,
-            value: *const c_int,
-            size: u32,
-        ) -> c_int;
-        pub fn getsockopt(
-            s: Socket,
-            level: c_int,
-            name: c_int,
-            value: *mut c_int,
-            size: *mut u32,
-        ) -> c_int;
-        pub fn listen(s: Socket, backlog: c_int) -> c_int;
+        pub fn setsockopt(_: Socket, _: c_int, _: c_int, _: *const c_int, _: u32) -> c_int;
+        pub fn getsockopt(_: Socket, _: c_int, _: c_int, _: *mut c_int, _: *mut u32) -> c_int;
+        pub fn listen(_: Socket, _: c_int) -> c_int;
     }
 }

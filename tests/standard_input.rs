@@ -149,6 +149,27 @@ fn an_input_that_is_still_open_when_the_server_has_closed_is_a_failure_with_both
     keyboard.write_all(b"too late\n").unwrap_err();
 }
 
+/// The server has said all, and goes on to read; so much is never wanted from one who asks for a reply.
+#[test]
+fn a_sending_that_goes_on_when_the_reply_has_ended_is_stopped() {
+    let address = tcp_peer(|mut stream| {
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        stream.write_all(b"enough").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all_and_say_nothing(stream);
+    });
+    let mut child = start(&address, &[], Stdio::piped());
+    let mut pipe = child.stdin.take().unwrap();
+    let typing = thread::spawn(move || while pipe.write_all(&[b'y'; 1000]).is_ok() {});
+    let output = child.wait_with_output().unwrap();
+    typing.join().unwrap();
+    assert_failure(&output, " closed before standard input ended: ");
+    let trace = stderr(&output);
+    let (_, after) = trace.split_once("no more to send (the reply has ended)\n").expect(&trace);
+    // One may have begun.
+    assert!(after.matches("6 transfer   sending ").count() <= 1, "{after}");
+}
+
 #[test]
 fn the_wait_for_a_reply_is_bounded_from_the_end_of_the_input() {
     for late in [0, 300] {
