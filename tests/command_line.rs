@@ -260,6 +260,27 @@ fn an_argument_that_is_not_utf_8_is_refused() {
     }
 }
 
+/// A mistake of the program's own: it shows when that line is first run.
+#[cfg(debug_assertions)]
+#[test]
+fn a_program_that_asks_for_what_its_usage_text_lacks_is_told_in_debug_builds() {
+    use socket_lab::arguments::Arguments;
+    let usage = "  ADDRESS  HOST:PORT [default: 127.0.0.1:8888]\n      --count N  end after N\n";
+    let args = Arguments::parse(usage, std::iter::empty()).unwrap();
+    assert_eq!(args.text("ADDRESS"), "127.0.0.1:8888");
+    assert_eq!(args.optional_number("--count", 9).unwrap(), None);
+    let wrong: [fn(&Arguments); 4] = [
+        |args| assert!(!args.is_set("--quiet")),
+        |args| drop(args.text("MESSAGE").to_owned()),
+        |args| drop(args.number("--count", 9)),
+        |args| drop(args.optional_number("--counts", 9)),
+    ];
+    for ask in wrong {
+        let args = std::panic::AssertUnwindSafe(&args);
+        assert!(std::panic::catch_unwind(|| ask(&args)).is_err());
+    }
+}
+
 #[test]
 fn the_last_of_two_values_holds() {
     assert_refused("tcp-server", &["--count", "1", "--count", "x"], "--count");
