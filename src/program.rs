@@ -31,19 +31,20 @@ impl Failure {
 
 /// The [`Failure`] of a system call: names the action, the address or file, and the system's reason.
 ///
-/// `action` is also the key to the hint, which is true of one action alone.
+/// `action` also selects the hint: after another action the same error needs other advice.
 pub fn cannot(action: &str, target: impl Display, error: &io::Error) -> Failure {
-    use ErrorKind::{
-        AddrInUse, AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused,
-    };
-    use ErrorKind::{ConnectionReset, InvalidData, PermissionDenied, TimedOut, WouldBlock};
+    use ErrorKind::{AddrInUse, AddrNotAvailable, BrokenPipe, ConnectionAborted};
+    use ErrorKind::{ConnectionRefused, ConnectionReset, InvalidData, PermissionDenied};
+    use ErrorKind::{TimedOut, WouldBlock};
     let hint = match (action, error.kind()) {
         ("find", _) => "check the name; 127.0.0.1 needs no name server",
         ("bind", AddrInUse) => "end the program that has this port, or choose another",
         ("listen on", AddrInUse) => {
-            "end the program that has this port, or choose another; if none has, wait a minute (TIME_WAIT)"
+            "end the program that has this port, or choose another; if none has, it is in TIME_WAIT"
         }
-        ("bind" | "listen on", AddrNotAvailable) => "this machine lacks that address; 127.0.0.1 is its own",
+        ("bind" | "listen on", AddrNotAvailable) => {
+            "this machine lacks that address; 127.0.0.1 is its own"
+        }
         ("bind" | "listen on", PermissionDenied) => {
             "choose a port from 1024 on; Windows reserves some of those too"
         }
@@ -52,7 +53,9 @@ pub fn cannot(action: &str, target: impl Display, error: &io::Error) -> Failure 
         ("connect to" | "send to" | "open a socket for", AddrInUse | AddrNotAvailable) => {
             "this machine has no free port left, or no address of that family (IPv4, IPv6)"
         }
-        ("connect to" | "send to", PermissionDenied) => "a firewall, a route or broadcast forbids it",
+        ("connect to" | "send to", PermissionDenied) => {
+            "a firewall, a route or broadcast forbids it"
+        }
         ("send to", BrokenPipe | ConnectionReset | ConnectionAborted) => {
             "the server closed before it had read everything: look at its terminal"
         }

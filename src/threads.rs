@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::step;
 
 /// The largest limit. Each thread takes four memory maps, and Linux gives a process 65,530
-/// (vm.max_map_count); std ends a program in which a thread starts without one.
+/// by default (vm.max_map_count); std ends a program in which a thread starts without one.
 pub const MAX_CONNECTIONS: u64 = 15_000;
 /// Spare threads beyond this number end: the memory of a burst is given back.
 const MAX_SPARE_THREADS: usize = 64;

@@ -227,6 +227,23 @@ fn where_only_a_stranger_answered_the_failure_names_it() {
 }
 
 #[test]
+fn two_addresses_are_one_if_they_differ_in_what_does_not_say_who_sent() {
+    use socket_lab::address::is_same;
+    use std::net::SocketAddrV6;
+    let address = |ip: &str, port, flow, scope| {
+        SocketAddr::from(SocketAddrV6::new(ip.parse().unwrap(), port, flow, scope))
+    };
+    assert!(is_same(address("::1", 9, 0, 0), address("::1", 9, 7, 1)));
+    assert!(is_same(address("fe80::1", 9, 0, 2), address("fe80::1", 9, 7, 2)));
+    for other in
+        [address("fe80::1", 9, 0, 3), address("fe80::2", 9, 0, 2), address("fe80::1", 8, 0, 2)]
+    {
+        assert!(!is_same(address("fe80::1", 9, 0, 2), other), "on another cable: {other}");
+    }
+    assert!(is_same(address("fec0::1", 9, 0, 2), address("fec0::1", 9, 0, 3)), "not link-local");
+}
+
+#[test]
 fn a_steady_stream_of_strangers_does_not_prolong_the_wait() {
     fn serve(_: UdpSocket, from: SocketAddr) {
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();

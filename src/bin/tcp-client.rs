@@ -1,7 +1,7 @@
 //! tcp-client: sends a message to a server and prints the reply.
 //!
 //! A line `//|` is a statement of tests/python/tcp_client.py, some with the number and name of the
-//! document's step; the Rust that does the same stands below it.
+//! document's step (README.md says who takes which); the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -36,7 +36,7 @@ Options:
 ";
 
 const BUFFER_SIZE: usize = 64 * 1024;
-/// Bytes sent so far, without what was sent of a piece that failed.
+/// Bytes sent so far; a piece that failed midway is not counted.
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
@@ -50,11 +50,12 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let servers = resolve_server(args.text("ADDRESS"))?;
     //| message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
     let message = args.text("MESSAGE");
-    let is_stream = message == "-";
+    let from_stdin = message == "-";
 
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //| 4 connect    client_socket.connect((host, port))
-    // Each address of a name in turn; if none answers, the first one's error is the reason.
+    // In `connect`, below, one call of std's does both. Each address of a name is tried in turn; if
+    // none answers, the first one's error is the reason.
     let mut connected = connect(servers[0], timeout);
     for server in &servers[1..] {
         connected = connected.or_else(|first| connect(*server, timeout).map_err(|_| first));
@@ -63,11 +64,11 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         connected.map_err(|error| cannot("connect to", servers[0], &error))?;
 
     let (tell, told) = channel();
-    let (mut total, mut sending) = (0, None);
-    // In a closure, so that its errors too come to 7 close.
-    let converse = || -> Result<(), Failure> {
+    let (mut total, mut send_result) = (0, None); // None until the sending has ended.
+                                                  // In a closure: a `?` ends only the closure, and 7 close below still comes.
+    let exchange = || -> Result<(), Failure> {
         //| 6 transfer   client_socket.sendall(message.encode())
-        if is_stream {
+        if from_stdin {
             // In a thread, while the reply comes: standard input may be more than the buffers of both
             // sides hold, and a client that sends all of it before it reads waits forever.
             let socket = client_socket.try_clone();
@@ -78,18 +79,18 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         } else {
             send(&client_socket, server, message.as_bytes(), &tell);
         }
-        sending = told.try_recv().ok();
-        // One send is not one recv: the reply may come in pieces, and ends when the server closes. It is
-        // printed in one piece, so that it does not run into the trace; if it is longer, in several.
-        let mut reply = if is_stream { Vec::new() } else { b"Received: ".to_vec() };
+        send_result = told.try_recv().ok();
+        // One send is not one recv: the reply may come in pieces, and ends when the server closes. That to
+        // a MESSAGE is printed in one piece, so that it does not run into the trace; beyond 64 KiB in more.
+        let mut reply = if from_stdin { Vec::new() } else { b"Received: ".to_vec() };
         let mut buffer = vec![0; BUFFER_SIZE];
         let end = loop {
             //| data = client_socket.recv(1024)
             let data = match retry(timeout, || client_socket.read(&mut buffer)) {
                 Ok(length) => &buffer[..length],
-                Err(error) if error.kind() == ErrorKind::WouldBlock && sending.is_none() => {
-                    // A user may think before typing: the timeout counts once the input has ended.
-                    sending = told.try_recv().ok();
+                Err(error) if error.kind() == ErrorKind::WouldBlock && send_result.is_none() => {
+                    // The timeout (see `retry`) counts once the input has ended: a user may think.
+                    send_result = told.try_recv().ok();
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -105,24 +106,24 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             }
             total += data.len();
             reply.extend_from_slice(data);
-            if is_stream || reply.len() > BUFFER_SIZE {
-                //| print('Received:', data.decode())
+            if from_stdin || reply.len() > BUFFER_SIZE {
                 print(&reply)?;
                 reply.clear();
             }
         };
         // An empty message may have an empty reply.
-        if !is_stream && (total > 0 || (end.is_ok() && message.is_empty())) {
+        if !from_stdin && (total > 0 || (end.is_ok() && message.is_empty())) {
             reply.push(b'\n');
+            //| print('Received:', data.decode())
             print(&reply)?;
         }
         end
     };
-    let result = converse();
+    let result = exchange();
     // The input may just have ended too; it takes a moment until that is seen.
     let moment = Duration::from_millis(200);
-    sending = sending.or_else(|| told.recv_timeout(moment).ok());
-    if sending.is_none() {
+    send_result = send_result.or_else(|| told.recv_timeout(moment).ok());
+    if send_result.is_none() {
         step!("6 transfer", "no more to send (the reply has ended)");
         let _ = client_socket.shutdown(Shutdown::Both);
         let _ = told.recv_timeout(moment);
@@ -132,7 +133,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| 7 close      client_socket.close()
     drop(client_socket);
 
-    let (what, hint) = match (sending, result) {
+    let (what, hint) = match (send_result, result) {
         (Some(Err(failure)), _) | (_, Err(failure)) => return Err(failure),
         (None, _) => {
             let what = format!("before standard input ended: {sent} bytes sent, {total} received");
@@ -156,7 +157,7 @@ fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<(TcpStre
     };
     let local = client_socket.local_addr()?;
     if local == server {
-        // TCP can connect a client to its own port (RFC 9293, 3.5): it has found no server.
+        // TCP can connect a client to its own port (RFC 9293, 3.5): so there is no server.
         return Err(ErrorKind::ConnectionRefused.into());
     }
     step!("5 establish", "{local}, chosen by the system");
@@ -166,7 +167,7 @@ fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<(TcpStre
     Ok((client_socket, server))
 }
 
-/// Sends all of `source`, then says that no more will come (the half-close); tells how it ended.
+/// Sends all of `source`, then says that no more will come (the half-close), and tells how it ended.
 fn send(
     mut socket: &TcpStream,
     server: SocketAddr,
@@ -186,7 +187,8 @@ fn send(
         SENT.fetch_add(length as u64, Relaxed);
     };
     let result = transfer();
-    // After a failure the receiving thread must not wait any longer either.
+    // Python leaves it to close to say that no more will come. Here the server must know before: it closes
+    // then, and that ends the reply. After a failure, nothing is to be waited for any more.
     let (direction, reason) = match result {
         Ok(()) => (Shutdown::Write, "half-close"),
         Err(_) => (Shutdown::Both, "it failed"),

@@ -1,7 +1,7 @@
 //! tcp-server: echoes whatever each client sends (RFC 862), with a thread for each connection.
 //!
 //! A line `//|` is a statement of tests/python/tcp_server.py, some with the number and name of the
-//! document's step; the Rust that does the same stands below it.
+//! document's step (README.md says who takes which); the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -56,12 +56,12 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //|              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     //| 2 bind       server_socket.bind((host, port))
-    // One call of std's does all three (SO_REUSEADDR not on Windows), and already listens.
+    // One call of std's does all of this (on Windows without SO_REUSEADDR), and 3 listen too.
     step!("1 create", "TCP, {}", family(&address));
     let cannot_listen = |error| cannot("listen on", address, &error);
     let server_socket = TcpListener::bind(address).map_err(cannot_listen)?;
     let local = server_socket.local_addr().map_err(cannot_listen)?;
-    // A `?` in a step ends that line of the trace, and not the program.
+    // Inside step!(...) a `?` that fails shows its error in that line; outside, it returns from `run`.
     step!("2 bind", "{local}, SO_REUSEADDR={}", getsockopt(&server_socket, SO_REUSEADDR)?);
     //| 3 listen     server_socket.listen(5)
     // std has called it with 128; this changes the length of the queue.
@@ -84,8 +84,8 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         let (conn, addr) = match server_socket.accept() {
             Ok(connection) => connection,
             Err(error) => {
-                // No file descriptor is left, say: the client waits in the queue, and the pause leaves
-                // the CPU to the connections that will free one.
+                // For example, no file descriptor is left: the client waits in the queue, and the pause
+                // leaves the CPU to the connections that will free one.
                 step!("5 establish", "cannot accept: {error}; trying again");
                 sleep(Duration::from_millis(100));
                 continue;
@@ -95,6 +95,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         // Python serves one client after another; here each connection has a thread.
         threads.spawn(move || echo(conn, addr, idle_timeout));
     }
+    // Python's loop never ends; --count ends this one, when all that it accepted have been served.
     threads.wait_below(1);
     step!("7 close", "{local}, connections served: {accepted}");
     drop(server_socket);
@@ -104,13 +105,13 @@ fn run(args: &Arguments) -> Result<(), Failure> {
 /// Sends back what comes until the client has finished, and closes the connection.
 fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
     let (mut buffer, mut echoed) = (vec![0; 1024], 0);
-    // In a closure, so that its errors too come to 7 close.
+    // In a closure: a `?` ends only the closure, and 7 close below still comes.
     let mut transfer = || -> io::Result<()> {
         //| conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         setsockopt(&conn, SO_KEEPALIVE, 1)?;
         step!("5 establish", "{addr}, SO_KEEPALIVE={}", getsockopt(&conn, SO_KEEPALIVE)?);
-        // Else a small answer waits until the one before is acknowledged (Nagle, RFC 896), which a
-        // client may put off, on Linux for 40 ms.
+        // TCP_NODELAY: without it a small reply waits until the one before is acknowledged (Nagle, RFC
+        // 896), which the client may delay, on Linux for 40 ms.
         conn.set_nodelay(true)?;
         conn.set_read_timeout(idle_timeout)?;
         conn.set_write_timeout(idle_timeout)?;
@@ -128,7 +129,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
             //| conn.sendall(data)
             retry(idle_timeout, || conn.write_all(data))?;
             echoed += length;
-            // Only a stream fills the buffer, and makes it grow: an idle connection is to stay cheap.
+            // It was full, so more is probably waiting. An idle connection keeps its 1 KiB.
             if length == buffer.len() && length < 64 * 1024 {
                 buffer.resize(2 * length, 0);
             }
@@ -136,6 +137,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
     };
     match transfer() {
         Ok(()) => step!("7 close", "{addr}, {echoed} bytes sent back"),
+        // The timeout: see `retry`.
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             step!("7 close", "{addr}, idle too long after {echoed} bytes");
         }

@@ -1,11 +1,10 @@
 //! udp-client: sends a message to a server and prints the reply; retransmits when none comes.
 //!
 //! A line `//|` is a statement of tests/python/udp_client.py, some with the number and name of the
-//! document's step; the Rust that does the same stands below it.
+//! document's step (README.md says who takes which); the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
-use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 //| import socket
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -43,14 +42,16 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let tries = args.number("--tries", MAX_INT)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    // A name's first address alone, because UDP does not tell whether somebody is there.
     let server = resolve_server(args.text("ADDRESS"))?[0];
     //| message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
     let message = args.text("MESSAGE");
+    let from_stdin = message == "-";
 
     // 65,535 bytes less the headers of UDP and, in IPv4, of IP (RFC 768, RFC 791).
     let largest = if server.is_ipv4() { 65_507 } else { 65_527 };
     let hint = format!("a datagram holds {largest} bytes; tcp-client has no such limit");
-    if message != "-" {
+    if !from_stdin {
         if message.len() > largest {
             return Err(Failure::usage(format!("MESSAGE has {} bytes", message.len()), hint));
         }
@@ -87,24 +88,26 @@ fn ask(
     let local = client_socket.local_addr().map_err(cannot_open)?;
     step!("2 bind", "{local}, chosen by the system");
 
-    let (mut buffer, mut stranger) = (vec![0; 65_536], None);
-    // In a closure, so that its errors too come to 7 close.
+    let (mut buffer, mut stranger) = (vec![0; 64 * 1024], None);
+    // In a closure: a `?` ends only the closure, and 7 close below still comes.
     let mut exchange = || -> Result<(), Failure> {
         if is_own(server, local.port()) {
-            // The system chose the very port that is asked: a client that hears itself found nobody.
-            return Err(cannot("send to", server, &ConnectionRefused.into()));
+            // The system gave us the very port that we ask: so there is no server.
+            return Err(cannot("send to", server, &ErrorKind::ConnectionRefused.into()));
         }
+        // A datagram may be lost, and nobody tells us: Python's sample would wait forever.
         for attempt in 1..=tries {
             step!("6 transfer", "{server}, sending {} bytes ({attempt} of {tries})", message.len());
             //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
             let sent = client_socket.send_to(message, server);
             sent.map_err(|error| cannot("send to", server, &error))?;
-            // For the whole attempt: a stranger's datagrams do not extend it.
+            // For the try as a whole: a stranger's datagrams do not extend it.
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             loop {
                 let left =
                     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                // A last look when the time is over: the reply may have come during Ctrl-Z.
+                // Never 0, which std refuses: when the time is over, one last look, because the reply may
+                // have come while Ctrl-Z had stopped us.
                 let shortest = Duration::from_micros(1);
                 let left = left.map(|left| left.max(shortest));
                 let _ = client_socket.set_read_timeout(left);
@@ -124,7 +127,10 @@ fn ask(
                     Err(error) => match error.kind() {
                         // The time is up; or Ctrl-Z and fg cut the wait short (signal(7)); or, on
                         // Windows, nobody listens there (10054), but may yet.
-                        WouldBlock | TimedOut | Interrupted | ConnectionReset => (),
+                        ErrorKind::WouldBlock
+                        | ErrorKind::TimedOut
+                        | ErrorKind::Interrupted
+                        | ErrorKind::ConnectionReset => (),
                         _ => return Err(cannot("receive from", server, &error)),
                     },
                 }

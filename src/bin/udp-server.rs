@@ -1,7 +1,7 @@
 //! udp-server: echoes every datagram to where it came from (RFC 862).
 //!
 //! A line `//|` is a statement of tests/python/udp_server.py, some with the number and name of the
-//! document's step; the Rust that does the same stands below it.
+//! document's step (README.md says who takes which); the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;
@@ -55,17 +55,17 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| print('ready on %s:%d' % server_socket.getsockname())
     let ready = print(format!("udp-server ready on {local}\n").as_bytes());
 
-    // It holds any datagram. Of a longer one the rest is lost, and on Windows all of it is.
-    let mut buffer = vec![0; 65_536];
-    let (mut received, mut answered) = (0, 0);
+    // It holds any datagram; of one longer than the buffer, in Python 1,024 bytes, the rest is lost.
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut arrived, mut answered) = (0, 0);
     //| while True:
     while ready.is_ok() && count != Some(answered) {
         //| 6 transfer   data, addr = server_socket.recvfrom(1024)
         let (data, addr) = match server_socket.recv_from(&mut buffer) {
             Ok((length, addr)) => (&buffer[..length], addr),
             Err(error) => {
-                // On Windows a client that did not wait for its reply is an error here (10054).
-                step!("6 transfer", "cannot receive: {error}");
+                // On Windows it fails after a client has closed (10054); the pause is for other errors.
+                step!("6 transfer", "cannot receive: {error}; trying again");
                 if error.kind() != ErrorKind::ConnectionReset {
                     sleep(Duration::from_millis(100));
                 }
@@ -73,16 +73,16 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             }
         };
         let length = data.len();
-        // Port 0 cannot be answered. A port below 1024 may be another echo server, and our own is this
-        // one: two echo servers that answer each other never stop.
-        let is_own = is_own(addr, local.port());
-        if is_own || addr.port() < 1024 {
-            let reason = if is_own { "own address" } else { "port 0 to 1023" };
+        // Port 0 cannot be answered. At a port below 1024 there may be another echo server, and our own
+        // address is this one: two echo servers that answer each other never stop.
+        let from_self = is_own(addr, local.port());
+        if from_self || addr.port() < 1024 {
+            let reason = if from_self { "own address" } else { "port 0 to 1023" };
             step!("6 transfer", "{addr}, {length} bytes ignored: {reason}");
             continue;
         }
-        received += 1;
-        if drop_every.map_or(false, |every| received % every == 0) {
+        arrived += 1;
+        if drop_every.map_or(false, |every| arrived % every == 0) {
             step!("6 transfer", "{addr}, {length} bytes dropped: --drop-every");
             continue;
         }
@@ -93,6 +93,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             Err(error) => step!("6 transfer", "{addr}, not sent back: {error}"),
         }
     }
+    // Python's loop never ends; --count ends this one.
     step!("7 close", "{local}, datagrams answered: {answered}");
     drop(server_socket);
     ready
