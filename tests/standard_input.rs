@@ -149,6 +149,18 @@ fn an_input_that_is_still_open_when_the_server_has_closed_is_a_failure_with_both
     keyboard.write_all(b"too late\n").unwrap_err();
 }
 
+/// The server neither answers nor closes, and there is no time-out: nothing is waited for all the same.
+#[cfg(unix)] // Windows opens no directory.
+#[test]
+fn an_input_that_cannot_be_read_ends_the_wait_for_a_reply() {
+    let stdin = File::open("/").unwrap();
+    let mut child = Running(start(&tcp_peer(never_read), &["-q", "--timeout=0"], stdin));
+    let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE);
+    let why = "tcp-client: cannot read standard input: Is a directory";
+    assert!(error.as_ref().map_or(false, |line| line.starts_with(why)), "{error:?}");
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+}
+
 /// The server has said all, and goes on to read; so much is never wanted from one who asks for a reply.
 #[test]
 fn a_sending_that_goes_on_when_the_reply_has_ended_is_stopped() {

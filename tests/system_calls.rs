@@ -121,6 +121,7 @@ fn tcp_makes_the_calls_of_the_document_in_its_order() {
         "{server:#?}"
     );
     assert!(server[0].contains("AF_INET, SOCK_STREAM"), "{server:#?}");
+    assert!(server.iter().any(|call| call.contains("TCP_NODELAY, [1]")), "{server:#?}");
     assert!(server.iter().any(|call| call.starts_with("listen(") && call.contains(", 4096)")));
     assert_eq!(
         of_the_document(&client),
