@@ -172,6 +172,28 @@ fn without_a_free_port_the_hint_speaks_of_ports() {
     assert_shows(in_a_network(script), &shown);
 }
 
+/// No program has the port, and none is to be ended.
+#[test]
+fn a_port_in_time_wait_is_named_as_one() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let script = r#"
+        start python3 tests/python/closing_server.py
+        server=$!
+        mkfifo /media/keyboard; exec 3<>/media/keyboard # Nobody types, and the input does not end.
+        "$tcp_client" -q 127.0.0.1:8888 - <&3
+        wait $server
+        ss -tan | grep -c '^LISTEN'
+        "$tcp_server" -q 127.0.0.1:8888; echo "exit code $?""#;
+    let shown = [
+        "0\nexit code 1\n",
+        "tcp-server: cannot listen on 127.0.0.1:8888: Address already in use (os error 98)\n",
+        "or choose another; if none has, it is in TIME_WAIT\n",
+    ];
+    assert_shows(in_a_network(script), &shown);
+}
+
 #[test]
 fn a_firewall_is_named_as_one() {
     if !has(&["nft"]) {
