@@ -45,8 +45,8 @@ impl Arguments {
                 }
                 continue;
             }
-            if arg == "--" {
-                options_ended = true;
+            options_ended = arg == "--";
+            if options_ended {
                 continue;
             }
             let (name, value) = match arg.split_once('=') {

@@ -114,18 +114,15 @@ pub fn retry<T>(
 ) -> io::Result<T> {
     loop {
         let began = Instant::now();
-        let error = match call() {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
+        let result = call();
         // Unix says EAGAIN, and ETIMEDOUT of a dead peer; Windows WSAETIMEDOUT of both.
-        let is_over = timeout.map_or(false, |timeout| began.elapsed() >= timeout);
-        match error.kind() {
-            ErrorKind::Interrupted => (),
-            ErrorKind::TimedOut if cfg!(windows) && is_over => {
+        let is_over = || timeout.map_or(false, |timeout| began.elapsed() >= timeout);
+        match result.as_ref().map_err(io::Error::kind) {
+            Err(ErrorKind::Interrupted) => (),
+            Err(ErrorKind::TimedOut) if cfg!(windows) && is_over() => {
                 return Err(ErrorKind::WouldBlock.into());
             }
-            _ => return Err(error),
+            _ => return result,
         }
     }
 }
