@@ -84,6 +84,10 @@ mod order {
         ["tcp-client: 6 transfer", "no more to send", "tcp-server: 7 close", "127.0.0.1:"],
     ];
 
+    /// Descriptor 3: nobody types there, and it does not end.
+    const KEYBOARD: &str =
+        "fifo=$(mktemp -u) && mkfifo \"$fifo\" && exec 3<>\"$fifo\" && rm \"$fifo\";";
+
     fn conversations(times: usize) {
         let serve = |options: &str, client: &str| {
             format!(
@@ -102,7 +106,7 @@ mod order {
                     2
                 );
             }
-            let idle = serve("--idle-timeout 0.02", &format!("sleep 0.1 | {address} -"));
+            let idle = serve("--idle-timeout 0.02", &format!("{KEYBOARD} {address} - <&3"));
             assert_causes_first(&terminal(&idle), &IDLE, 2);
             if cfg!(target_os = "linux") {
                 let shown = terminal(&serve("", &format!("{address} >/dev/full")));

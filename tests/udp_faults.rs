@@ -118,7 +118,7 @@ fn a_reply_that_came_while_the_client_was_stopped_is_taken() {
         asked.send(()).unwrap();
     });
     let mut command = Command::new(common::program_path("udp-client"));
-    command.args(["-q", "--timeout=0.5", "--tries=1", &peer]);
+    command.args(["-q", "--timeout=1.5", "--tries=1", &peer]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     question.recv_timeout(PATIENCE).unwrap();
     let signal = |name: &str| {
@@ -128,7 +128,7 @@ fn a_reply_that_came_while_the_client_was_stopped_is_taken() {
     signal("-STOP");
     answer.send(()).unwrap();
     question.recv_timeout(PATIENCE).unwrap();
-    thread::sleep(Duration::from_millis(700)); // Longer than the time-out of the stopped client.
+    thread::sleep(Duration::from_millis(1800)); // Longer than the time-out of the stopped client.
     signal("-CONT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(stdout(&output), "Received: late\n", "{}", stderr(&output));
