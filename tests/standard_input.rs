@@ -177,7 +177,7 @@ fn a_sending_that_goes_on_when_the_reply_has_ended_is_stopped() {
     typing.join().unwrap();
     assert_failure(&output, " closed before standard input ended: ");
     let trace = stderr(&output);
-    let (_, after) = trace.split_once("no more to send (the reply has ended)\n").expect(&trace);
+    let (_, after) = trace.split_once("no more to send (receiving has ended)\n").expect(&trace);
     // One may have begun.
     assert!(after.matches("6 transfer   sending ").count() <= 1, "{after}");
 }

@@ -124,7 +124,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let moment = Duration::from_millis(200);
     send_result = send_result.or_else(|| told.recv_timeout(moment).ok());
     if send_result.is_none() {
-        step!("6 transfer", "no more to send (the reply has ended)");
+        step!("6 transfer", "no more to send (receiving has ended)");
         let _ = client_socket.shutdown(Shutdown::Both);
         let _ = told.recv_timeout(moment);
     }
