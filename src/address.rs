@@ -23,19 +23,16 @@ pub fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
 /// Fails for port 0 too, at which no server is.
 pub fn resolve_server(address: &str) -> Result<Vec<SocketAddr>, Failure> {
     let mut servers = resolve(address)?;
+    if servers[0].port() == 0 {
+        let what = format!("no server is at port 0: {}", quoted(address));
+        return Err(Failure::usage(what, "the server's 'ready on' line names its port"));
+    }
     for server in &mut servers {
         // Linux would do this for us, but Windows refuses.
         match server {
             SocketAddr::V4(v4) if v4.ip().is_unspecified() => v4.set_ip(Ipv4Addr::LOCALHOST),
             SocketAddr::V6(v6) if v6.ip().is_unspecified() => v6.set_ip(Ipv6Addr::LOCALHOST),
             _ => (),
-        }
-        if server.port() == 0 {
-            let hint = "the server's 'ready on' line names its port";
-            return Err(Failure::usage(
-                format!("no server is at port 0: {}", quoted(address)),
-                hint,
-            ));
         }
     }
     Ok(servers)

@@ -64,8 +64,9 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         connected.map_err(|error| cannot("connect to", servers[0], &error))?;
 
     let (tell, told) = channel();
-    let (mut total, mut send_result) = (0, None); // None until the sending has ended.
-                                                  // In a closure: a `?` ends only the closure, and 7 close below still comes.
+    // The result of the sending is None until that has ended.
+    let (mut total, mut send_result) = (0, None);
+    // In a closure: a `?` ends only the closure, and 7 close below still comes.
     let exchange = || -> Result<(), Failure> {
         //| 6 transfer   client_socket.sendall(message.encode())
         if from_stdin {
@@ -73,11 +74,11 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             // sides hold, and a client that sends all of it before it reads waits forever.
             let socket = client_socket.try_clone();
             let sender = socket.and_then(|socket| {
-                Builder::new().spawn(move || send(&socket, server, io::stdin(), &tell))
+                Builder::new().spawn(move || send(&socket, server, timeout, io::stdin(), &tell))
             });
             sender.map_err(|error| cannot("start", "a thread", &error))?;
         } else {
-            send(&client_socket, server, message.as_bytes(), &tell);
+            send(&client_socket, server, timeout, message.as_bytes(), &tell);
         }
         send_result = told.try_recv().ok();
         // One send is not one recv: the reply may come in pieces, and ends when the server closes. That to
@@ -171,6 +172,7 @@ fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<(TcpStre
 fn send(
     mut socket: &TcpStream,
     server: SocketAddr,
+    timeout: Option<Duration>,
     mut source: impl Read,
     tell: &Sender<Result<(), Failure>>,
 ) {
@@ -183,7 +185,8 @@ fn send(
         }
         let data = &buffer[..length];
         step!("6 transfer", "sending {length} bytes: {}", printable(data));
-        socket.write_all(data).map_err(|error| cannot("send to", server, &error))?;
+        retry(timeout, || socket.write_all(data))
+            .map_err(|error| cannot("send to", server, &error))?;
         SENT.fetch_add(length as u64, Relaxed);
     };
     let result = transfer();
