@@ -4,7 +4,7 @@
 //! that is busy with something else slows them all. `make bench`, or
 //! `cargo bench --bench echo -- [--only ROW] [--rounds N] [--json] [--peer 'NAME=COMMAND with PORT']`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

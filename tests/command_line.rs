@@ -1,6 +1,6 @@
 //! The command line of all four programs: options, their values, and what is refused.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -6,7 +6,7 @@
 //! `Not run by the tests:` and a reason above a block leaves it out.
 #![cfg(target_os = "linux")] // What the labs show of the system is Linux's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 

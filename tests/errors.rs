@@ -1,7 +1,7 @@
 //! What fails, and how the programs say so: program, action, address and reason, then a hint; exit code 1.
 //! And replies that are strange, and no failure.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{has, may_unshare, program_path, stderr, stdout};
+use common::{has, may_unshare, name_programs, stderr, stdout};
 use std::process::{Command, Output, Stdio};
 
 /// What each script may use: `start SERVER...` waits until it is ready, `set NAME VALUE` is sysctl(8).
@@ -31,9 +31,7 @@ fn in_a_network(script: &str) -> Option<Output> {
         "--kill-child",
         "--fork",
     ]);
-    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
-        unshare.env(program.replace('-', "_"), program_path(program));
-    }
+    name_programs(&mut unshare);
     let output = unshare
         .args(["sh", "-c", &format!("{PRELUDE}{script}")])
         .stdin(Stdio::null())

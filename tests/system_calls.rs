@@ -1,7 +1,7 @@
 //! Line by line down to the system: strace shows the document's calls in the document's order.
 #![cfg(target_os = "linux")] // strace(1) is of Linux.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! What brings other TCP servers down: used-up limits, and clients that do not behave.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -292,20 +292,11 @@ fn two_hundred_misbehaving_clients_do_not_harm_a_transfer_of_64_mib() {
     drop(bad.join().unwrap());
 }
 
-/// Ctrl-Z and fg; on Linux it waits until the program has really been stopped, and runs again.
+/// Ctrl-Z and fg.
 #[cfg(unix)] // Windows has no signals.
 fn stop_and_continue(id: u32) {
-    let is_stopped = || {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    };
-    for (signal, stopped) in [("-STOP", true), ("-CONT", false)] {
-        let kill = format!("kill {signal} {id}"); // The shell's own: kill(1) is not everywhere.
-        Command::new("sh").args(["-c", &kill]).status().unwrap();
-        while cfg!(target_os = "linux") && is_stopped() != stopped {
-            thread::yield_now();
-        }
-    }
+    common::set_stopped(id, true);
+    common::set_stopped(id, false);
 }
 
 /// A signal that stops a program and one that continues it cut short its waits with a time-out: signal(7).

@@ -9,16 +9,14 @@ use std::process::{Command, Stdio};
 
 #[cfg(unix)] // The shell lets two programs share a terminal.
 mod order {
-    use super::common::{has, program_path, stdout};
+    use super::common::{has, name_programs, stdout};
     use std::process::{Command, Stdio};
 
     /// What a terminal shows: both programs' trace, in the order in which it was written.
     fn terminal(script: &str) -> Vec<String> {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("exec 2>&1; {script}")]).stdin(Stdio::null());
-        for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
-            shell.env(program.replace('-', "_"), program_path(program));
-        }
+        name_programs(&mut shell);
         let output = shell.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
         stdout(&output).lines().map(str::to_owned).collect()
     }

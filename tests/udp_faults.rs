@@ -1,6 +1,6 @@
 //! What ends other UDP servers and misleads other clients: strange sources, lost and foreign datagrams.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic, clippy::indexing_slicing)]
+#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -121,15 +121,11 @@ fn a_reply_that_came_while_the_client_was_stopped_is_taken() {
     command.args(["-q", "--timeout=1.5", "--tries=1", &peer]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     question.recv_timeout(PATIENCE).unwrap();
-    let signal = |name: &str| {
-        let kill = format!("kill {name} {}", child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    };
-    signal("-STOP");
+    common::set_stopped(child.id(), true);
     answer.send(()).unwrap();
     question.recv_timeout(PATIENCE).unwrap();
     thread::sleep(Duration::from_millis(1800)); // Longer than the time-out of the stopped client.
-    signal("-CONT");
+    common::set_stopped(child.id(), false);
     let output = child.wait_with_output().unwrap();
     assert_eq!(stdout(&output), "Received: late\n", "{}", stderr(&output));
 }

@@ -146,6 +146,27 @@ pub fn program_path(program: &str) -> std::path::PathBuf {
     assert_cmd::cargo::cargo_bin(program)
 }
 
+/// Lets the scripts of `command` call the programs by their names: `"$tcp_server"`.
+pub fn name_programs(command: &mut Command) {
+    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
+        command.env(program.replace('-', "_"), program_path(program));
+    }
+}
+
+/// Stops a program as Ctrl-Z does, or continues it; on Linux waits until it has really been done.
+#[cfg(unix)] // Windows has no signals.
+pub fn set_stopped(id: u32, stopped: bool) {
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    };
+    let kill = format!("kill {} {id}", if stopped { "-STOP" } else { "-CONT" }); // The shell's own: kill(1) is not everywhere.
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    while cfg!(target_os = "linux") && is_stopped() != stopped {
+        thread::yield_now();
+    }
+}
+
 /// A client through `assert_cmd`, ended when it takes too long.
 pub fn client(program: &str) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::cargo_bin(program).unwrap();
