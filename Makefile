@@ -40,7 +40,7 @@ bench: ## how fast, as ratios; PEER='NAME=COMMAND with PORT' names another serve
 	cargo bench --bench echo -- $(if $(PEER),--peer '$(PEER)')
 
 bench-plot: ## the same as a picture, benches/echo.svg
-	cargo bench --bench echo -- --only clients --json $(if $(PEER),--peer '$(PEER)') | \
+	cargo bench --bench echo -- --only requests --json $(if $(PEER),--peer '$(PEER)') | \
 	  python3 benches/plot.py > target/echo.svg
 	cp target/echo.svg benches/echo.svg
 

@@ -1,518 +1,268 @@
-//! How fast the servers are, beside the least that std can do, Python, and any other that is named.
+//! How fast the programs are, as ratios to the least that std can do: README.md, beside this file.
 //!
-//! All servers are measured in the same run and in turn, and given as ratios to the floor: a machine
-//! that is busy with something else slows them all. `make bench`, or
-//! `cargo bench --bench echo -- [--only ROW] [--rounds N] [--json] [--peer 'NAME=COMMAND with PORT']`.
+//! `cargo bench --bench echo -- [--only ROW] [--rounds N] [--json] [--peer 'NAME=COMMAND with PORT']`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::pedantic)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+mod servers;
+
+use servers::{floor, Server};
+use std::env;
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::process::{exit, Command};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a rate is measured in each round.
-const WINDOW: Duration = Duration::from_millis(250);
-const PYTHON_TCP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tcp_server.py");
-const PYTHON_UDP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/udp_server.py");
-const PYTHON_CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tcp_client.py");
-/// The standard library's answer to many clients, with a queue that holds them.
-const PYTHON_THREADS: &str = "
-import socketserver
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self):
-        while data := self.request.recv(4096):
-            self.request.sendall(data)
-class Server(socketserver.ThreadingTCPServer):
-    request_queue_size = 4096
-    daemon_threads = True
-server = Server(('127.0.0.1', 0), Echo)
-print('ready on %s:%d' % server.server_address, flush=True)
-server.serve_forever()
-";
+/// How long a rate is measured in each round, and how much longer for each client: where 1,000 threads
+/// share two cores, a shorter time passes before each of them has had a turn.
+const WINDOW: Duration = Duration::from_millis(300);
+const WINDOW_OF_A_CLIENT: Duration = Duration::from_millis(2);
+/// Whoever is silent for so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The floor: nothing but the two calls of each message, and a thread for each connection.
-fn floor(protocol: &str) {
-    if protocol == "tcp" {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        socket_lab::sockopt::listen(&listener, 4096).unwrap();
-        println!("ready on {}", listener.local_addr().unwrap());
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            thread::spawn(move || {
-                let mut buffer = [0; 8192];
-                while let Ok(length @ 1..) = stream.read(&mut buffer) {
-                    if stream.write_all(&buffer[..length]).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-    }
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    println!("ready on {}", socket.local_addr().unwrap());
-    let mut buffer = [0; 65_536];
-    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        let _ = socket.send_to(&buffer[..length], from);
-    }
+// NAME=COMMAND, in which THIS is this program.
+const FLOOR: &str = "floor=THIS --floor tcp";
+const OURS: &str = "ours=tcp-server -q --max-connections=15000 127.0.0.1:0";
+const TRACED: &str = "traced=tcp-server 127.0.0.1:0";
+/// The sample serves one client after another; for many there is what Python's library has.
+const PYTHON: &str = "python=python3 -u tests/python/tcp_server.py 127.0.0.1 0";
+const PYTHON_THREADS: &str = "python=python3 benches/threads.py";
+const UDP_FLOOR: &str = "floor=THIS --floor udp";
+const UDP_OURS: &str = "ours=udp-server -q 127.0.0.1:0";
+const UDP_PYTHON: &str = "python=python3 -u tests/python/udp_server.py 127.0.0.1 0";
+const CLIENT: &str = "ours=tcp-client -q HOST:PORT";
+const PYTHON_CLIENT: &str = "python=python3 tests/python/tcp_client.py HOST PORT";
+
+/// What there is how much of, who takes part, and how it is measured. The first one is what the others are
+/// compared with; where that is the floor of TCP, named peers take part too.
+struct Row(&'static str, usize, &'static [&'static str], fn(&[String], usize) -> Vec<Figure>);
+
+/// What a measurement gives: its unit and value; no value where this system does not tell it.
+type Figure = (&'static str, Option<f64>);
+
+const ROWS: [Row; 13] = [
+    Row("requests of 512 bytes, clients", 1, &[FLOOR, OURS, PYTHON], requests),
+    Row("requests of 512 bytes, clients", 50, &[FLOOR, OURS, PYTHON_THREADS], requests),
+    Row("requests of 512 bytes, clients", 300, &[FLOOR, OURS, PYTHON_THREADS], requests),
+    Row("requests of 512 bytes, clients", 1000, &[FLOOR, OURS, PYTHON_THREADS], requests),
+    Row("requests with a trace, clients", 50, &[OURS, TRACED], requests),
+    Row("two writes and one read, clients", 1, &[FLOOR, OURS, PYTHON], two_writes),
+    Row("stream, MiB", 1024, &[FLOOR, OURS, PYTHON], stream),
+    Row("connections, clients", 4, &[FLOOR, OURS, PYTHON_THREADS], connections),
+    Row("connections, clients", 32, &[FLOOR, OURS, PYTHON_THREADS], connections),
+    Row("clients at once", 5000, &[FLOOR, OURS, PYTHON_THREADS], crowd),
+    Row("datagrams, in flight", 1, &[UDP_FLOOR, UDP_OURS, UDP_PYTHON], datagrams),
+    Row("datagrams, in flight", 32, &[UDP_FLOOR, UDP_OURS, UDP_PYTHON], datagrams),
+    Row("whole runs of a client", 10, &[PYTHON_CLIENT, CLIENT], runs),
+];
+
+fn requests(command: &[String], clients: usize) -> Vec<Figure> {
+    let server = &Server::start(command);
+    rate(server, clients, || server.connect(), |stream| echo(stream, 512, 1))
 }
 
-/// A server under measurement, killed when it goes out of scope.
-struct Server {
-    child: Child,
-    address: SocketAddr,
+/// What Nagle's algorithm delays where it is not turned off.
+fn two_writes(command: &[String], clients: usize) -> Vec<Figure> {
+    let server = &Server::start(command);
+    rate(server, clients, || server.connect(), |stream| echo(stream, 14, 2))
 }
 
-impl Server {
-    /// Starts it, and reads its address from `ready on`; of a peer, waits until it lets us connect.
-    fn start(name: &str, command: &[String]) -> Option<Server> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let is_peer = command.iter().any(|word| word.contains("PORT"));
-        let words: Vec<String> =
-            command.iter().map(|word| word.replace("PORT", &free.port().to_string())).collect();
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).stdin(Stdio::null());
-        let trace = std::env::temp_dir().join(format!("socket-lab-bench-{}", std::process::id()));
-        let stderr = if name == "traced" {
-            std::fs::File::create(&trace).unwrap().into()
-        } else {
-            Stdio::null()
-        };
-        let stdout = if is_peer { Stdio::null() } else { Stdio::piped() };
-        let mut child = command.stdout(stdout).stderr(stderr).spawn().ok()?;
-        let _ = std::fs::remove_file(trace);
-        if let Some(stdout) = child.stdout.take() {
-            let mut lines = BufReader::new(stdout).lines();
-            let ready = lines.find_map(|line| line.ok().filter(|line| line.contains("ready on ")));
-            if ready.is_none() {
-                eprintln!("{name} does not say that it is ready: left out");
-            }
-            let ready = ready?;
-            let address = ready.rsplit(' ').next().unwrap().parse().unwrap();
-            return Some(Server { child, address });
-        }
-        let server = Server { child, address: free };
-        for _ in 0..500 {
-            if TcpStream::connect(free).is_ok() {
-                return Some(server);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        eprintln!("{name} does not listen on its port: left out");
-        None
-    }
-
-    /// User and system time so far, in seconds: proc(5), fields 14 and 15 of /proc/PID/stat.
-    fn processor_time(&self) -> f64 {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks = |field: usize| {
-            fields.get(field).and_then(|f| f.parse::<f64>().ok()).unwrap_or(f64::NAN)
-        };
-        (ticks(11) + ticks(12)) / 100.0
-    }
-
-    fn resident(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.map_or(f64::NAN, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
-    }
+fn connections(command: &[String], clients: usize) -> Vec<Figure> {
+    let server = &Server::start(command);
+    rate(server, clients, || (), |()| echo(&mut server.connect(), 14, 1))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-/// What one measurement gives: its value, how many operations the server did for it in all, and
-/// the memory of a connection where that is what is measured.
-struct Sample {
-    value: f64,
-    operations: f64,
-    memory: f64,
-}
-
-/// `clients` threads do `work` again and again for the window: how often in a second.
-fn rate<S>(clients: usize, start: impl Fn() -> S + Sync, work: impl Fn(&mut S) + Sync) -> Sample {
-    let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-    // None begins before all are connected.
-    let connected = Barrier::new(clients + 1);
-    let value = thread::scope(|scope| {
-        for _ in 0..clients {
-            scope.spawn(|| {
-                let mut state = start();
-                connected.wait();
-                while !stop.load(Relaxed) {
-                    work(&mut state);
-                    done.fetch_add(1, Relaxed);
-                }
-            });
-        }
-        connected.wait();
-        let (before, begin) = (done.load(Relaxed), Instant::now());
-        thread::sleep(WINDOW);
-        let value = (done.load(Relaxed) - before) as f64 / begin.elapsed().as_secs_f64();
-        stop.store(true, Relaxed);
-        value
-    });
-    Sample { value, operations: done.into_inner() as f64, memory: f64::NAN }
-}
-
-/// A request of `size` bytes in `writes` pieces, and its echo.
-fn requests(server: &Server, clients: usize, size: usize, writes: usize) -> Sample {
-    let start = || (connect(server.address), vec![b'x'; size]);
-    rate(clients, start, |(stream, data)| {
-        for piece in data.chunks(size / writes) {
-            stream.write_all(piece).unwrap();
-        }
-        stream.read_exact(data).unwrap();
-    })
-}
-
-/// The time of one operation, in microseconds, when there is one client.
-fn latency(sample: Sample) -> Sample {
-    Sample { value: 1e6 / sample.value, ..sample }
-}
-
-fn connections(server: &Server, clients: usize) -> Sample {
-    rate(
-        clients,
-        || vec![b'x'; 14],
-        |data| {
-            let mut stream = connect(server.address);
-            stream.write_all(data).unwrap();
-            stream.read_exact(data).unwrap();
-        },
-    )
-}
-
-fn stream(server: &Server) -> Sample {
-    const MIB: usize = 1024;
-    let stream = connect(server.address);
-    let begin = Instant::now();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let data = vec![b'x'; 1 << 20];
-            for _ in 0..MIB {
-                (&stream).write_all(&data).unwrap();
-            }
-        });
-        let mut data = vec![0; 1 << 20];
-        for _ in 0..MIB {
-            (&stream).read_exact(&mut data).unwrap();
-        }
-    });
-    Sample { value: MIB as f64 / begin.elapsed().as_secs_f64(), operations: 1.0, memory: f64::NAN }
-}
-
-/// The seconds until 5,000 clients that come at once are all answered, and the KiB of the server's
-/// own memory for each. The kernel's come on top, for every server with threads alike: 16 KiB of stack.
-fn open_5000(server: &Server) -> Sample {
-    drop(connect(server.address));
-    thread::sleep(Duration::from_millis(50));
-    let (before, begin) = (server.resident(), Instant::now());
-    let streams: Vec<TcpStream> = thread::scope(|scope| {
-        let opened = (0..20).map(|_| {
-            scope.spawn(|| {
-                let mut streams: Vec<TcpStream> =
-                    (0..250).map(|_| connect(server.address)).collect();
-                for stream in &mut streams {
-                    stream.write_all(b"x").unwrap();
-                }
-                for stream in &mut streams {
-                    stream.read_exact(&mut [0]).unwrap();
-                }
-                streams
-            })
-        });
-        let opened: Vec<_> = opened.collect();
-        opened.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    let value = begin.elapsed().as_secs_f64();
-    let memory = (server.resident() - before) / streams.len() as f64;
-    Sample { value, operations: 5000.0, memory }
-}
-
-/// `outstanding` datagrams are under way at a time; a lost one is sent again after 100 ms.
-fn datagrams(server: &Server, size: usize, outstanding: usize) -> Sample {
+fn datagrams(command: &[String], in_flight: usize) -> Vec<Figure> {
+    let server = &Server::start(command);
+    let send = |socket: &UdpSocket| assert_eq!(socket.send(&[b'x'; 64]).unwrap(), 64);
     let start = || {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(server.address).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let data = vec![b'x'; size];
-        for _ in 1..outstanding {
-            socket.send(&data).unwrap();
-        }
-        (socket, data)
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        (1..in_flight).for_each(|_| send(&socket));
+        socket
     };
-    rate(1, start, |(socket, data)| {
-        socket.send(data).unwrap();
-        let _ = socket.recv(data);
+    let work = |socket: &mut UdpSocket| {
+        send(socket);
+        assert_eq!(socket.recv(&mut [0; 100]).expect("a datagram was lost"), 64);
+    };
+    // Without the times: with several in flight they are not those of one.
+    rate(server, 1, start, work)[..2].to_vec()
+}
+
+fn stream(command: &[String], mib: usize) -> Vec<Figure> {
+    let server = Server::start(command);
+    let (mut stream, mut data) = (server.connect(), vec![0; 1 << 20]);
+    let (mut sender, block) = (stream.try_clone().unwrap(), data.clone());
+    let began = Instant::now();
+    let thread = thread::spawn(move || (0..mib).for_each(|_| sender.write_all(&block).unwrap()));
+    (0..mib).for_each(|_| stream.read_exact(&mut data).unwrap());
+    thread.join().unwrap();
+    vec![("MiB a second", Some(mib as f64 / began.elapsed().as_secs_f64()))]
+}
+
+/// The memory is the server's own; the kernel's is on top, 16 KiB of stack for each thread.
+fn crowd(command: &[String], clients: usize) -> Vec<Figure> {
+    let server = Server::start(command);
+    echo(&mut server.connect(), 1, 1); // What a first connection allocates is not counted.
+    let (before, began) = (server.resident(), Instant::now());
+    let mut streams: Vec<_> = (0..clients).map(|_| server.connect()).collect();
+    streams.iter_mut().for_each(|stream| stream.write_all(b"x").unwrap());
+    streams.iter_mut().for_each(|stream| stream.read_exact(&mut [0]).unwrap());
+    let elapsed = began.elapsed().as_secs_f64();
+    let memory =
+        server.resident().zip(before).map(|(after, before)| (after - before) / clients as f64);
+    vec![("s until all have a reply", Some(elapsed)), ("KiB of memory each", memory)]
+}
+
+fn runs(client: &[String], number: usize) -> Vec<Figure> {
+    let server = Server::start(&contestant(OURS).1);
+    let (host, port) = (server.address.ip().to_string(), server.address.port().to_string());
+    let fill = |word: &String| word.replace("HOST", &host).replace("PORT", &port);
+    let client: Vec<String> = client.iter().map(fill).collect();
+    let began = Instant::now();
+    for _ in 0..number {
+        let output = Command::new(&client[0]).args(&client[1..]).output().unwrap();
+        assert_eq!(output.stdout, b"Received: Hello, server!\n");
+    }
+    vec![("ms each", Some(began.elapsed().as_secs_f64() * 1000.0 / number as f64))]
+}
+
+/// Sends `size` bytes in `pieces` and reads their echo.
+fn echo(stream: &mut TcpStream, size: usize, pieces: usize) {
+    let mut data = [b'x'; 512];
+    for piece in data[..size].chunks(size / pieces) {
+        stream.write_all(piece).unwrap();
+    }
+    stream.read_exact(&mut data[..size]).unwrap();
+}
+
+/// Each of `clients` does `work` again and again: how often in a second, and how long it takes. Counted
+/// is what ends within the window, over the time that the window really took.
+fn rate<S>(
+    server: &Server,
+    clients: usize,
+    start: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S) + Sync,
+) -> Vec<Figure> {
+    let (stop, ready) = (AtomicBool::new(false), Barrier::new(clients + 1));
+    let client = || {
+        let (mut state, mut times) = (start(), Vec::new());
+        work(&mut state); // Both sides have what they need before the first is counted.
+        ready.wait();
+        loop {
+            let began = Instant::now();
+            work(&mut state);
+            if stop.load(Relaxed) {
+                return times;
+            }
+            times.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+        ready.wait();
+        let (began, before) = (Instant::now(), server.cpu_time());
+        thread::sleep(WINDOW + WINDOW_OF_A_CLIENT * clients as u32);
+        stop.store(true, Relaxed);
+        let elapsed = began.elapsed().as_secs_f64();
+        let cpu_time = server.cpu_time().zip(before).map(|(after, before)| after - before);
+        let times: Vec<Vec<f64>> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+        let starved = times.iter().filter(|times| times.is_empty()).count();
+        let mut times = times.concat();
+        times.sort_by(f64::total_cmp);
+        let count = times.len() as f64;
+        vec![
+            ("a second", Some(count / elapsed)),
+            ("us of CPU time each", cpu_time.map(|time| time * 1e6 / count)),
+            ("us, median", times.get(times.len() / 2).copied()),
+            ("us, 99th percentile", times.get(times.len() * 99 / 100).copied()),
+            ("us, longest", times.last().copied()),
+            ("clients without any reply", Some(starved as f64).filter(|starved| *starved > 0.0)),
+        ]
     })
 }
 
-/// A whole run of a client, from start to exit, in milliseconds, against our own server.
-fn client(command: &[String]) -> Sample {
-    let server = Server::start("ours", &ours("tcp-server")).unwrap();
-    let (host, port) = (server.address.ip().to_string(), server.address.port().to_string());
-    let fill = |word: &String| word.replace("HOST", &host).replace("PORT", &port);
-    let words: Vec<String> = command.iter().map(fill).collect();
-    let begin = Instant::now();
-    for _ in 0..20 {
-        let output = Command::new(&words[0]).args(&words[1..]).output().unwrap();
-        assert_eq!(output.stdout, b"Received: Hello, server!\n");
-    }
-    Sample {
-        value: begin.elapsed().as_secs_f64() * 1000.0 / 20.0,
-        operations: 20.0,
-        memory: f64::NAN,
-    }
-}
+/// A name, the words of a command, and what each round gave for it.
+type Contestant<'a> = (&'a str, Vec<String>, Vec<Vec<Figure>>);
 
-fn words(command: &[&str]) -> Vec<String> {
-    command.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn program(name: &str) -> &'static str {
-    match name {
-        "tcp-server" => env!("CARGO_BIN_EXE_tcp-server"),
-        "tcp-client" => env!("CARGO_BIN_EXE_tcp-client"),
-        "udp-server" => env!("CARGO_BIN_EXE_udp-server"),
-        _ => env!("CARGO_BIN_EXE_udp-client"),
-    }
-}
-
-fn ours(name: &str) -> Vec<String> {
-    match name {
-        "tcp-server" => words(&[program(name), "-q", "--max-connections=15000", "127.0.0.1:0"]),
-        _ => words(&[program(name), "-q", "127.0.0.1:0"]),
-    }
-}
-
-type Measure = Box<dyn Fn(&Server) -> Sample>;
-
-/// A row of the table, and which servers beside the floor and ours are in it.
-struct Row {
-    name: String,
-    unit: &'static str,
-    python: Option<&'static [&'static str]>,
-    protocol: &'static str,
-    measure: Measure,
-}
-
-fn rows() -> Vec<Row> {
-    let one: Option<&[&str]> = Some(&["-u", PYTHON_TCP, "127.0.0.1", "0"]);
-    let many: Option<&[&str]> = Some(&["-c", PYTHON_THREADS]);
-    let udp: Option<&[&str]> = Some(&["-u", PYTHON_UDP, "127.0.0.1", "0"]);
-    let mut rows = Vec::new();
-    let mut row = |name: String, unit, python, protocol, measure: Measure| {
-        rows.push(Row { name, unit, python, protocol, measure });
+/// The contestant of NAME=COMMAND.
+fn contestant(text: &str) -> Contestant<'_> {
+    let (name, command) = text.split_once('=').unwrap_or_else(|| refuse(text));
+    let path = |word| match word {
+        "THIS" => env::current_exe().unwrap().display().to_string(),
+        "tcp-server" => env!("CARGO_BIN_EXE_tcp-server").to_owned(),
+        "tcp-client" => env!("CARGO_BIN_EXE_tcp-client").to_owned(),
+        "udp-server" => env!("CARGO_BIN_EXE_udp-server").to_owned(),
+        _ => word.to_owned(),
     };
-    let us = "µs";
-    row(
-        "round trip, 14 bytes".into(),
-        us,
-        one,
-        "tcp",
-        Box::new(|s| latency(requests(s, 1, 14, 1))),
-    );
-    row(
-        "two writes, one read".into(),
-        us,
-        one,
-        "tcp",
-        Box::new(|s| latency(requests(s, 1, 14, 2))),
-    );
-    for clients in [1, 10, 50, 100, 300, 1000] {
-        let name = format!("clients: {clients}, 512 bytes");
-        row(name, "requests/s", many, "tcp", Box::new(move |s| requests(s, clients, 512, 1)));
-    }
-    row("one stream of 1 GiB".into(), "MiB/s", one, "tcp", Box::new(stream));
-    for clients in [4, 32] {
-        let name = format!("connections from {clients} clients");
-        row(name, "connections/s", many, "tcp", Box::new(move |s| connections(s, clients)));
-    }
-    row("5000 connections opened".into(), "s", many, "tcp", Box::new(open_5000));
-    for (size, outstanding) in [(64, 1), (64, 32), (1400, 1), (1400, 32)] {
-        let name = format!("datagrams of {size}, {outstanding} under way");
-        row(name, "datagrams/s", udp, "udp", Box::new(move |s| datagrams(s, size, outstanding)));
-    }
-    rows
+    (name, command.split(' ').map(path).collect(), Vec::new())
 }
 
 /// Median, least and most.
-fn summary(values: &mut [f64]) -> (f64, f64, f64) {
+fn summary(values: impl Iterator<Item = f64>) -> Option<[f64; 3]> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    (values[values.len() / 2], values[0], values[values.len() - 1])
+    Some([*values.get(values.len() / 2)?, *values.first()?, *values.last()?])
 }
 
-fn number(value: f64) -> String {
-    let digits = if value >= 100.0 { 0 } else { 3 };
-    format!("{value:.digits$}")
-}
-
-/// One line of the table for each server, or one JSON object for all of them.
-fn print(json: bool, name: &str, unit: &str, results: &mut [(String, Vec<f64>)]) {
-    let base = summary(&mut results[0].1).0;
-    let mut objects = Vec::new();
-    for (server, values) in results {
-        let (median, least, most) = summary(values);
-        let ratio = median / base;
-        objects.push(format!(
-            r#""{server}":{{"median":{median},"least":{least},"most":{most},"ratio":{ratio:.3}}}"#
-        ));
-        if !json {
-            let spread = format!("{} to {}", number(least), number(most));
-            println!(
-                "{name:<34} {server:<12} {:>9} {unit:<14} {ratio:>6.2}   {spread}",
-                number(median)
-            );
-        }
-    }
+/// A line for one figure of a contestant. The ratio to the first contestant is taken round by round,
+/// because what slows the machine for a while slows both.
+fn print(json: bool, row: &Row, at: usize, (name, _, own): &Contestant, first: &[Vec<Figure>]) {
+    let (what, number, unit) = (row.0, row.1, own[0][at].0);
+    let ratios = own.iter().zip(first).filter_map(|(own, first)| Some(own[at].1? / first[at].1?));
+    let (value, ratio) = (summary(own.iter().filter_map(|own| own[at].1)), summary(ratios));
     if json {
-        println!(r#"{{"row":"{name}","unit":"{unit}","servers":{{{}}}}}"#, objects.join(","));
+        let list = |numbers: Option<[f64; 3]>| numbers.map_or(vec![], Vec::from);
+        print!(r#"{{"row":{what:?},"number":{number},"unit":{unit:?},"server":{name:?},"#);
+        println!(r#""value":{:?},"ratio":{:?}}}"#, list(value), list(ratio));
+    } else if let Some([value, ..]) = value {
+        print!("{:<37} {name:<8} {value:>10.2} {unit:<24}", format!("{what}: {number}"));
+        if let Some([median, least, most]) = ratio {
+            print!("{median:6.2} ({least:.2} to {most:.2})");
+        }
+        println!();
     }
 }
 
-/// The interpreter itself, and not a script that looks for it.
-fn find_python() -> Option<String> {
-    let script = "import sys; print(sys.executable)";
-    let found = Command::new("python3").args(["-c", script]).output().ok();
-    if found.is_none() {
-        eprintln!("there is no python3: its rows are left out");
-    }
-    Some(String::from_utf8_lossy(&found?.stdout).trim().to_owned())
+fn refuse(arg: &str) -> ! {
+    eprintln!("not {arg}, but: --only ROW, --rounds N, --json, --peer 'NAME=COMMAND with PORT'");
+    exit(2)
 }
 
 fn main() {
-    let (mut only, mut rounds, mut json, mut peers) = (None, 5, false, Vec::new());
-    let mut args = std::env::args().skip(1);
+    let (mut only, mut rounds, mut json, mut peers) = (String::new(), 5, false, Vec::new());
+    let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--floor" => return floor(&args.next().unwrap()),
-            "--only" => only = args.next(),
+        let mut value = || args.next().unwrap_or_else(|| refuse(&arg));
+        match &arg[..] {
+            "--floor" => return floor(&value()),
+            "--only" => only = value(),
             "--rounds" => {
-                rounds =
-                    args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0).expect("--rounds N")
+                rounds = value().parse().ok().filter(|n| *n > 0).unwrap_or_else(|| refuse(&arg))
             }
             "--json" => json = true,
-            "--peer" => {
-                let peer = args.next().expect("--peer 'NAME=COMMAND with PORT'");
-                let (name, command) =
-                    peer.split_once('=').expect("--peer 'NAME=COMMAND with PORT'");
-                assert!(command.contains("PORT"), "the command of {name} has no PORT");
-                peers.push((
-                    name.to_owned(),
-                    command.split(' ').map(str::to_owned).collect::<Vec<_>>(),
-                ));
-            }
-            "--bench" => (),
-            _ => panic!(
-                "--only ROW, --rounds N, --json, --peer 'NAME=COMMAND with PORT', and not {arg}"
-            ),
+            "--peer" => peers.push(value()),
+            "--bench" => (), // cargo adds it.
+            _ => refuse(&arg),
         }
     }
-    let wanted = |name: &str| only.as_ref().map_or(true, |only| name.contains(&only[..]));
-    let python = find_python();
-    let own = std::env::current_exe().unwrap().display().to_string();
-    if !json {
-        println!(
-            "{:<34} {:<12} {:>9} {:<14} {:>6}   least to most",
-            "row", "server", "median", "", "ratio"
-        );
-    }
-    for row in rows().iter().filter(|row| wanted(&row.name)) {
-        let mut servers = vec![
-            ("floor".to_owned(), words(&[&own, "--floor", row.protocol])),
-            ("ours".to_owned(), ours(&format!("{}-server", row.protocol))),
-        ];
-        if row.name.starts_with("clients: 50,") {
-            let traced = words(&[program("tcp-server"), "127.0.0.1:0"]);
-            servers.push(("traced".to_owned(), traced));
-        }
-        // Python has no place in the row of 1,000 clients: it takes seconds to get through one.
-        if let Some((command, python)) =
-            row.python.filter(|_| !row.name.contains("1000,")).zip(python.as_ref())
-        {
-            servers.push((
-                "python".to_owned(),
-                [std::slice::from_ref(python), &words(command)].concat(),
-            ));
-        }
-        if row.protocol == "tcp" {
-            servers.extend(peers.iter().cloned());
-        }
-        let start = |(name, command): &(String, Vec<String>)| {
-            Some((name.clone(), Server::start(name, command)?))
-        };
-        let running: Vec<(String, Server)> = servers.iter().filter_map(start).collect();
-        let mut values: Vec<(String, Vec<f64>)> =
-            running.iter().map(|(name, _)| (name.clone(), vec![])).collect();
-        let mut memory = values.clone();
-        let mut work = vec![(0.0, 0.0); running.len()];
-        for round in 0..rounds {
-            for (at, (name, server)) in running.iter().enumerate() {
-                // Each crowd is a server's first, whose memory is not yet what another one left.
-                let fresh = if row.unit == "s" && round > 0 {
-                    servers.iter().find(|(other, _)| other == name).and_then(start)
-                } else {
-                    None
-                };
-                let server = fresh.as_ref().map_or(server, |(_, server)| server);
-                let before = server.processor_time();
-                let sample = (row.measure)(server);
-                values[at].1.push(sample.value);
-                memory[at].1.push(sample.memory);
-                work[at].0 += server.processor_time() - before;
-                work[at].1 += sample.operations;
-            }
-        }
-        print(json, &row.name, row.unit, &mut values);
-        if row.unit == "s" {
-            print(json, "memory of each of 5000", "KiB", &mut memory);
-        }
-        if row.unit.ends_with("/s") && row.unit != "MiB/s" {
-            let mut each: Vec<(String, Vec<f64>)> = values
-                .iter()
-                .zip(&work)
-                .map(|((n, _), (t, o))| (n.clone(), vec![t * 1e6 / o]))
-                .collect();
-            print(json, &format!("{}: processor", row.name), "µs each", &mut each);
-        }
-    }
-    if let Some(python) = python.filter(|_| wanted("a whole run of the client")) {
-        let ours = words(&[program("tcp-client"), "-q", "HOST:PORT"]);
-        let theirs = words(&[&python, PYTHON_CLIENT, "HOST", "PORT"]);
-        let mut values = [("python".to_owned(), vec![]), ("ours".to_owned(), vec![])];
+    let has_python = Command::new("python3").arg("--version").output().is_ok();
+    for row in ROWS.iter().filter(|row| row.0.contains(&only)) {
+        let peers = peers.iter().map(String::as_str).filter(|_| row.2[0] == FLOOR);
+        let all = row.2.iter().copied().chain(peers).map(contestant);
+        let mut all: Vec<_> =
+            all.filter(|(_, words, _)| has_python || words[0] != "python3").collect();
         for _ in 0..rounds {
-            values[0].1.push(client(&theirs).value);
-            values[1].1.push(client(&ours).value);
+            for (_, command, figures) in &mut all {
+                figures.push((row.3)(command, row.1));
+            }
         }
-        print(json, "a whole run of the client", "ms", &mut values);
-    }
-    for name in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
-        if wanted("size of the binary") {
-            let size = std::fs::metadata(program(name))
-                .map_or(f64::NAN, |file| file.len() as f64 / 1024.0);
-            print(
-                json,
-                &format!("size of the binary {name}"),
-                "KiB",
-                &mut [("ours".to_owned(), vec![size])],
-            );
+        for at in 0..all[0].2[0].len() {
+            all.iter().for_each(|own| print(json, row, at, own, &all[0].2));
         }
     }
 }

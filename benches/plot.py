@@ -4,7 +4,6 @@ RESULTS.json is what `cargo bench --bench echo -- --json` prints.
 """
 import json
 import math
-import re
 import sys
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 400, 70, 50, 20, 120
@@ -13,14 +12,11 @@ MORE = ['#27ae60', '#8e44ad', '#d35400', '#16a085']
 
 lines = {}
 for text in sys.stdin:
-    row = json.loads(text)
-    clients = re.fullmatch(r'clients: (\d+), 512 bytes', row['row'])
-    if clients:
-        for server, result in row['servers'].items():
-            lines.setdefault(server, []).append((int(clients[1]), result['median']))
-lines.pop('traced', None)
+    figure = json.loads(text)
+    if figure['row'] == 'requests of 512 bytes, clients' and figure['unit'] == 'a second':
+        lines.setdefault(figure['server'], []).append((figure['number'], figure['value'][0]))
 if not lines:
-    sys.exit('plot.py: no row "clients: N, 512 bytes" on standard input')
+    sys.exit('plot.py: no requests a second on standard input')
 
 most = max(clients for points in lines.values() for clients, _ in points)
 step = 20_000

@@ -10,7 +10,6 @@
 //! A trace never changes what it tells of. It can slow it down: where nobody reads standard error, a
 //! full pipe or a terminal stopped with Ctrl-S, the program waits, as any Unix program does.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -77,21 +76,24 @@ pub fn family(address: &SocketAddr) -> &'static str {
 pub fn printable(bytes: &[u8]) -> String {
     // A character has at most four bytes, so this is enough to see that there is more than is shown.
     let mut rest = &bytes[..bytes.len().min(4 * (MAX_SHOWN + 1))];
-    let (mut shown, mut width) = (String::new(), 0);
-    while let Some(&byte) = rest.first() {
-        // A character of UTF-8 is the shortest start, of one to four bytes, that is valid.
-        let character = (1..=4).find_map(|length| from_utf8(rest.get(..length)?).ok());
-        let (next, length) = match character {
-            Some(next) if !next.contains(must_be_escaped) => (Cow::from(next), next.len()),
-            _ => (Cow::from(byte.escape_ascii().to_string()), 1),
-        };
-        width += next.chars().count();
-        if width > MAX_SHOWN {
-            shown.push('…');
-            break;
+    let (mut shown, mut room) = (String::new(), MAX_SHOWN);
+    while !rest.is_empty() {
+        // What is shown as it is, up to the next byte that must be escaped.
+        let valid = from_utf8(rest).or_else(|error| from_utf8(&rest[..error.valid_up_to()]));
+        let plain = valid.unwrap_or_default().split(must_be_escaped).next().unwrap_or_default();
+        let fitting = plain.char_indices().nth(room).map_or(plain, |(end, _)| &plain[..end]);
+        shown.push_str(fitting);
+        room -= fitting.chars().count();
+        rest = &rest[fitting.len()..];
+        if let Some(byte) = rest.first() {
+            let escaped = byte.escape_ascii().to_string();
+            if fitting.len() < plain.len() || escaped.len() > room {
+                return shown + "…";
+            }
+            shown.push_str(&escaped);
+            room -= escaped.len();
+            rest = &rest[1..];
         }
-        shown.push_str(&next);
-        rest = &rest[length..];
     }
     shown
 }

@@ -5,16 +5,16 @@
 
 mod common;
 
-use common::{client, has, lines, noise, stderr, Running, Server, PATIENCE};
+use common::{client, has, lines, noise, output, stderr, stdout, Running, Server, PATIENCE};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
 /// `command` with HOST, PORT and LENGTH filled in, as words without a shell.
-fn spawn(command: &[String], server: SocketAddr, length: usize) -> Running {
+fn spawn(command: &str, server: SocketAddr, length: usize) -> Running {
     let filled: Vec<String> = command
-        .iter()
+        .split(' ')
         .map(|word| {
             word.replace("HOST", &server.ip().to_string())
                 .replace("PORT", &server.port().to_string())
@@ -23,17 +23,11 @@ fn spawn(command: &[String], server: SocketAddr, length: usize) -> Running {
         .collect();
     let mut child = Command::new(&filled[0]);
     child.args(&filled[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running(child.spawn().unwrap())
-}
-
-/// Words of a command; a script is one word.
-fn words(command: &str, script: &str) -> Vec<String> {
-    let script = Some(script).filter(|script| !script.is_empty());
-    command.split(' ').chain(script).map(str::to_owned).collect()
+    Running::start(&mut child)
 }
 
 /// Types `data` into `command`, connected to `server`, and waits until it has printed the same.
-fn assert_comes_back(command: &[String], server: SocketAddr, data: &[u8]) {
+fn assert_comes_back(command: &str, server: SocketAddr, data: &[u8]) {
     let mut running = spawn(command, server, data.len());
     let mut input = running.0.stdin.take().unwrap();
     let typed = data.to_vec();
@@ -65,61 +59,29 @@ fn assert_comes_back(command: &[String], server: SocketAddr, data: &[u8]) {
     drop(writer.join().unwrap());
 }
 
-const NODE_TCP: &str = "
-const s = require('net').connect(PORT, 'HOST');
-process.stdin.pipe(s).pipe(process.stdout);
-";
-const NODE_UDP: &str = "
-const s = require('dgram').createSocket('udp4');
-s.on('message', (data) => process.stdout.write(data));
-process.stdin.on('data', (data) => s.send(data, PORT, 'HOST'));
-";
-const PERL_TCP: &str = "
-use IO::Socket::INET;
-my $s = IO::Socket::INET->new(PeerAddr => 'HOST', PeerPort => PORT) or die;
-read(STDIN, my $message, LENGTH);
-print $s $message; $s->flush;
-read($s, my $reply, LENGTH);
-print $reply;
-";
-const PERL_UDP: &str = "
-use IO::Socket::INET;
-my $s = IO::Socket::INET->new(PeerAddr => 'HOST', PeerPort => PORT, Proto => 'udp') or die;
-read(STDIN, my $message, LENGTH);
-$s->send($message);
-$s->recv(my $reply, LENGTH);
-print $reply;
-";
-const BASH_TCP: &str = "exec 3<>/dev/tcp/HOST/PORT; head -c LENGTH >&3; head -c LENGTH <&3";
-const BASH_UDP: &str = "exec 3<>/dev/udp/HOST/PORT; head -c LENGTH >&3; head -c LENGTH <&3";
-const GAWK_TCP: &str =
-    r#"{ s = "/inet/tcp/0/HOST/PORT"; print |& s; s |& getline reply; print reply; fflush() }"#;
-const GAWK_UDP: &str =
-    r#"{ s = "/inet/udp/0/HOST/PORT"; print |& s; s |& getline reply; print reply; fflush() }"#;
-
 #[test]
 fn the_tcp_clients_of_a_class_get_back_from_tcp_server_what_they_send() {
     let server = Server::start("tcp-server", &["-q"]);
     let file = noise(1 << 20);
     for (command, binary) in [
-        (words("nc HOST PORT", ""), true),
-        (words("ncat HOST PORT", ""), true),
-        (words("socat - TCP:HOST:PORT", ""), true),
-        (words("busybox nc HOST PORT", ""), true),
-        (words("telnet HOST PORT", ""), false),
-        (words("bash -c", BASH_TCP), true),
-        (words("gawk", GAWK_TCP), false),
-        (words("perl -e", PERL_TCP), true),
-        (words("node -e", NODE_TCP), true),
+        ("nc HOST PORT", true),
+        ("ncat HOST PORT", true),
+        ("socat - TCP:HOST:PORT", true),
+        ("busybox nc HOST PORT", true),
+        ("telnet HOST PORT", false),
+        ("bash tests/foreign/client.sh tcp HOST PORT LENGTH", true),
+        ("gawk -v peer=/inet/tcp/0/HOST/PORT -f tests/foreign/client.awk", false),
+        ("perl tests/foreign/client.pl tcp HOST PORT LENGTH", true),
+        ("node tests/foreign/tcp_client.js HOST PORT", true),
     ] {
-        if !has(&[&command[0]]) {
+        if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
             continue;
         }
         for text in ["Hello, server!\n", "你好\n"] {
-            assert_comes_back(&command, server.address, text.as_bytes());
+            assert_comes_back(command, server.address, text.as_bytes());
         }
         if binary {
-            assert_comes_back(&command, server.address, &file);
+            assert_comes_back(command, server.address, &file);
         }
     }
 }
@@ -128,19 +90,19 @@ fn the_tcp_clients_of_a_class_get_back_from_tcp_server_what_they_send() {
 fn the_udp_clients_of_a_class_get_back_from_udp_server_what_they_send() {
     let server = Server::start("udp-server", &["-q"]);
     for command in [
-        words("nc -u HOST PORT", ""),
-        words("ncat -u HOST PORT", ""),
-        words("socat - UDP:HOST:PORT", ""),
-        words("bash -c", BASH_UDP),
-        words("gawk", GAWK_UDP),
-        words("perl -e", PERL_UDP),
-        words("node -e", NODE_UDP),
+        "nc -u HOST PORT",
+        "ncat -u HOST PORT",
+        "socat - UDP:HOST:PORT",
+        "bash tests/foreign/client.sh udp HOST PORT LENGTH",
+        "gawk -v peer=/inet/udp/0/HOST/PORT -f tests/foreign/client.awk",
+        "perl tests/foreign/client.pl udp HOST PORT LENGTH",
+        "node tests/foreign/udp_client.js HOST PORT",
     ] {
-        if !has(&[&command[0]]) {
+        if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
             continue;
         }
         for text in ["Hello, server!\n", "你好\n"] {
-            assert_comes_back(&command, server.address, text.as_bytes());
+            assert_comes_back(command, server.address, text.as_bytes());
         }
     }
 }
@@ -159,16 +121,44 @@ fn the_python_clients_get_back_from_the_rust_servers_what_they_send() {
                 .arg(server.address.port().to_string())
                 .arg(message)
                 .env("PYTHONIOENCODING", "utf-8");
-            let output = python.output().unwrap();
-            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("Received: {message}\n"));
+            let output = output(&mut python);
+            assert_eq!(stdout(&output), format!("Received: {message}\n"));
             assert_eq!(stderr(&output), "");
         }
     }
 }
 
+/// Its PING is a valid reply to itself, so that it takes an echo for a Redis; any other reply ends it.
+#[test]
+fn redis_benchmark_takes_tcp_server_for_its_own() {
+    if !has(&["redis-benchmark"]) {
+        return;
+    }
+    let server = Server::start("tcp-server", &["-q"]);
+    let mut benchmark = Command::new("redis-benchmark");
+    benchmark.args(["-t", "ping_mbulk", "-c", "50", "-n", "20000", "-q", "-p"]);
+    let output = output(benchmark.arg(server.address.port().to_string()));
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    assert!(stdout(&output).contains("PING_MBULK: "), "{}", stdout(&output));
+}
+
+/// HTTP 0.9 has no header, so that curl takes its own request for the page; and neither closes first.
+#[test]
+fn curl_gets_its_request_back_and_waits_for_more() {
+    if !has(&["curl"]) {
+        return;
+    }
+    let server = Server::start("tcp-server", &["-q"]);
+    let mut curl = Command::new("curl");
+    let url = format!("http://{}/page", server.address);
+    let output = output(curl.args(["--silent", "--http0.9", "-m", "1", "--noproxy", "*", &url]));
+    assert_eq!(output.status.code(), Some(28), "its time-out");
+    assert!(stdout(&output).starts_with("GET /page HTTP/1.1\r\nHost: 127.0.0.1:"));
+}
+
 /// Starts another server, if it is installed, and reads its port from the first line that names one of 127.0.0.1.
-fn foreign_server(command: &[String]) -> Option<(Running, SocketAddr)> {
-    if !has(&[&command[0]]) {
+fn foreign_server(command: &str) -> Option<(Running, SocketAddr)> {
+    if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
         return None;
     }
     let mut running = spawn(command, SocketAddr::from(([127, 0, 0, 1], 0)), 0);
@@ -198,12 +188,7 @@ fn assert_rust_client(protocol: &str, server: SocketAddr) {
     let address = server.to_string();
     for message in ["Hello, server!", "你好"] {
         let output = client(&program).args(["-q", &address, message]).output().unwrap();
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            format!("Received: {message}\n"),
-            "{}",
-            stderr(&output)
-        );
+        assert_eq!(stdout(&output), format!("Received: {message}\n"), "{}", stderr(&output));
     }
     if protocol == "tcp" {
         let file = noise(1 << 20);
@@ -220,7 +205,6 @@ fn assert_rust_client(protocol: &str, server: SocketAddr) {
 fn the_rust_clients_get_back_from_the_python_servers_what_they_send() {
     for protocol in ["tcp", "udp"] {
         let command = format!("python3 -u tests/python/{protocol}_server.py 127.0.0.1 0");
-        let command = words(&command, "");
         if let Some((_server, address)) = foreign_server(&command) {
             assert_rust_client(protocol, address);
         }
@@ -230,51 +214,29 @@ fn the_rust_clients_get_back_from_the_python_servers_what_they_send() {
 /// It answers when it has read the request, and closes.
 #[test]
 fn tcp_client_reads_a_page_of_pythons_web_server() {
-    let command = words("python3 -u -m http.server --bind 127.0.0.1 0", "");
-    if let Some((_server, address)) = foreign_server(&command) {
+    let command = "python3 -u -m http.server --bind 127.0.0.1 0";
+    if let Some((_server, address)) = foreign_server(command) {
         for _ in 0..20 {
             let mut tcp_client = client("tcp-client");
             tcp_client.args(["-q", &address.to_string(), "-"]);
             let output = tcp_client.write_stdin("GET / HTTP/1.0\r\n\r\n").output().unwrap();
             assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
-            let page = String::from_utf8_lossy(&output.stdout).into_owned();
+            let page = stdout(&output);
             assert!(page.starts_with("HTTP/1.0 200 OK\r\n") && page.contains("</html>"), "{page}");
         }
     }
 }
 
-const NODE_TCP_SERVER: &str = "
-const server = require('net').createServer({ allowHalfOpen: true }, (s) => s.pipe(s));
-server.listen(0, '127.0.0.1', () => console.log('127.0.0.1', server.address().port));
-";
-const NODE_UDP_SERVER: &str = "
-const s = require('dgram').createSocket('udp4');
-s.on('message', (data, from) => s.send(data, from.port, from.address));
-s.bind(0, '127.0.0.1', () => console.log('127.0.0.1', s.address().port));
-";
-const PERL_TCP_SERVER: &str = "
-use IO::Socket::INET;
-my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 5) or die;
-$| = 1; print '127.0.0.1 ', $l->sockport, qq(\\n);
-while (my $s = $l->accept) { while (sysread($s, my $data, 65536)) { $s->print($data); $s->flush } }
-";
-const PERL_UDP_SERVER: &str = "
-use IO::Socket::INET;
-my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'udp') or die;
-$| = 1; print '127.0.0.1 ', $s->sockport, qq(\\n);
-while (my $from = $s->recv(my $data, 65536)) { $s->send($data, 0, $from) }
-";
-
 #[test]
 fn the_rust_clients_get_back_from_the_servers_of_a_class_what_they_send() {
     for (protocol, command) in [
-        ("tcp", words("socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork PIPE", "")),
-        ("tcp", words("node -e", NODE_TCP_SERVER)),
-        ("tcp", words("perl -e", PERL_TCP_SERVER)),
-        ("udp", words("node -e", NODE_UDP_SERVER)),
-        ("udp", words("perl -e", PERL_UDP_SERVER)),
+        ("tcp", "socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork PIPE"),
+        ("tcp", "node tests/foreign/tcp_server.js"),
+        ("tcp", "perl tests/foreign/tcp_server.pl"),
+        ("udp", "node tests/foreign/udp_server.js"),
+        ("udp", "perl tests/foreign/udp_server.pl"),
     ] {
-        if let Some((_server, address)) = foreign_server(&command) {
+        if let Some((_server, address)) = foreign_server(command) {
             assert_rust_client(protocol, address);
         }
     }
@@ -283,18 +245,13 @@ fn the_rust_clients_get_back_from_the_servers_of_a_class_what_they_send() {
 /// nc -l is no echo: what is typed there is the reply. Another nc than OpenBSD's has other options.
 #[test]
 fn tcp_client_talks_with_a_listening_nc() {
-    let nc = foreign_server(&words("nc.openbsd -N -v -l 127.0.0.1 0", ""));
+    let nc = foreign_server("nc.openbsd -N -v -l 127.0.0.1 0");
     if let Some((mut nc, address)) = nc {
         let mut keyboard = nc.0.stdin.take().unwrap();
         keyboard.write_all("typed 你好".as_bytes()).unwrap();
         drop(keyboard);
         let output = client("tcp-client").args(["-q", &address.to_string()]).output().unwrap();
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            "Received: typed 你好\n",
-            "{}",
-            stderr(&output)
-        );
+        assert_eq!(stdout(&output), "Received: typed 你好\n", "{}", stderr(&output));
     }
 }
 
@@ -305,8 +262,8 @@ fn make_python_shows_the_samples_own_conversations() {
     }
     let mut make = Command::new("make");
     make.arg("python").current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-    let output = make.output().unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout);
+    let output = output(&mut make);
+    let shown = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", stderr(&output));
     assert_eq!(shown.matches("Received: Hello, server!\n").count(), 2, "{shown}");
     for line in ["server_socket.listen(5)", "conn.close()", "server_socket.sendto(data, addr)"] {

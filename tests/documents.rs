@@ -135,7 +135,7 @@ impl Terminal {
     /// The next line of output; none when the command has ended.
     fn next(&mut self, place: &str, wanted: &str) -> Option<String> {
         self.running.as_ref()?;
-        let line = self.screen.recv_timeout(PATIENCE);
+        let line = self.screen.recv_timeout(6 * PATIENCE); // A command of a lab may build, or watch for a while.
         let line =
             line.unwrap_or_else(|_| panic!("{place}: {:?} does not print {wanted}", self.running));
         match line.strip_suffix(END) {

@@ -208,14 +208,14 @@ fn a_server_that_goes_away_ends_the_client_although_standard_input_is_open() {
     let address = tcp_peer(|mut stream| stream.read_exact(&mut [0; 5]).unwrap());
     let mut command = Command::new(program_path("tcp-client"));
     command.args(["-q", &address, "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = Running(command.spawn().unwrap());
+    let mut child = Running::start(&mut command);
     let mut keyboard = child.0.stdin.take().unwrap();
     keyboard.write_all(b"line\n").unwrap();
     let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE);
     let counts = "5 bytes sent, 0 received";
     let why = format!("tcp-client: {address} closed before standard input ended: {counts}");
     assert_eq!(error, Ok(why));
-    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+    assert_eq!(child.finish().status.code(), Some(1));
     drop(keyboard);
 }
 
@@ -228,7 +228,7 @@ fn standard_input_that_cannot_be_read() {
     for (program, address) in [("tcp-client", server.address), ("udp-client", udp_server.address)] {
         let mut command = Command::new(program_path(program));
         let output = command.args(["-q", &address.to_string(), "-"]);
-        let output = output.stdin(std::fs::File::open("/").unwrap()).output().unwrap();
+        let output = common::output(output.stdin(std::fs::File::open("/").unwrap()));
         assert_failure(&output, program, why, "standard input must be");
     }
 }
@@ -238,7 +238,7 @@ fn standard_input_that_cannot_be_read() {
 fn redirected(program: &str, args: &[&str], redirection: &str) -> Output {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("exec \"$0\" \"$@\" {redirection}"));
-    command.arg(program_path(program)).args(args).stdin(Stdio::null()).output().unwrap()
+    common::output(command.arg(program_path(program)).args(args).stdin(Stdio::null()))
 }
 
 #[cfg(target_os = "linux")] // /dev/full is not elsewhere.
@@ -265,8 +265,8 @@ fn a_stdout_that_takes_nothing_is_a_failure_and_a_closed_one_no_panic() {
         drop(reader);
         let writer = OwnedFd::from(writer);
         let mut command = Command::new(program_path(program));
-        let output = command.args(&args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
-        let output = output.wait_with_output().unwrap();
+        command.args(&args).stdout(writer).stderr(Stdio::piped());
+        let output = Running::start(&mut command).finish();
         let why = "cannot write to standard output: Broken pipe (os error 32)";
         assert_failure(&output, program, why, "has ended");
         if args.len() < 3 && program.ends_with("client") {
@@ -286,8 +286,8 @@ fn a_stdout_that_does_not_block_and_is_full_is_not_called_a_full_disk() {
     writer.set_nonblocking(true).unwrap();
     while writer.write(&[0; 1 << 16]).is_ok() {}
     let mut command = Command::new(program_path("tcp-client"));
-    let output = command.arg("--help").stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
-    let output = output.spawn().unwrap().wait_with_output().unwrap();
+    command.arg("--help").stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
+    let output = Running::start(&mut command).finish();
     assert_failure(&output, "tcp-client", "cannot write to standard output: ", "non-blocking");
 }
 
@@ -308,14 +308,14 @@ fn a_reply_that_could_not_be_printed_whole_is_printed_in_part_and_once() {
         writer.set_nonblocking(true).unwrap();
         let mut command = Command::new(program_path("tcp-client"));
         command.args(["-q", &address]).stdout(OwnedFd::from(writer)).stderr(Stdio::piped());
-        let mut child = Running(command.spawn().unwrap());
+        let child = Running::start(&mut command);
         drop(command); // It holds an end of the pair.
         let mut printed = Vec::new();
         let mut buffer = [0; 1000];
         while let Ok(length @ 1..) = reader.read(&mut buffer) {
             printed.extend_from_slice(&buffer[..length]);
         }
-        match child.0.wait().unwrap().code() {
+        match child.finish().status.code() {
             Some(0) => assert!(printed == [&expected[..], b"\n"].concat()),
             _ => assert!(expected.starts_with(&printed), "{} bytes", printed.len()),
         }
@@ -381,14 +381,14 @@ fn one_gib_unasked_is_passed_on_and_not_kept() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v 100000; exec \"$0\" -q \"$1\" hello"]);
     command.arg(program_path("tcp-client")).arg(&address).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut output = child.stdout.take().unwrap();
+    let mut child = Running::start(&mut command);
+    let mut output = child.0.stdout.take().unwrap();
     let mut buffer = vec![0; 1 << 20];
     let mut total = 0;
     while let Ok(length @ 1..) = output.read(&mut buffer) {
         total += length;
     }
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.finish().status.code(), Some(0));
     assert_eq!(total, "Received: ".len() + (1 << 30) + "\n".len());
 }
 

@@ -7,28 +7,28 @@ use common::{lines, noise, program_path, stderr, stdout, tcp_peer, Running, PATI
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 const MIB_100: usize = 100 << 20;
 
-fn start(address: &str, options: &[&str], stdin: impl Into<Stdio>) -> Child {
+fn start(address: &str, options: &[&str], stdin: impl Into<Stdio>) -> Running {
     let mut command = Command::new(program_path("tcp-client"));
     command.args(options).args([address, "-"]).stdin(stdin);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Types `input`, and ends it after a while.
 fn type_into(address: &str, options: &[&str], input: &[u8], then_wait: Duration) -> Output {
     let mut child = start(address, options, Stdio::piped());
-    let mut keyboard = child.stdin.take().unwrap();
+    let mut keyboard = child.0.stdin.take().unwrap();
     let input = input.to_vec();
     let typing = thread::spawn(move || {
         let _ = keyboard.write_all(&input);
         thread::sleep(then_wait);
     });
-    let output = child.wait_with_output().unwrap();
+    let output = child.finish();
     typing.join().unwrap();
     output
 }
@@ -89,7 +89,7 @@ fn what_was_sent_whole_and_answered_is_done_although_the_server_closed_first() {
 fn the_same_500_times_while_every_core_is_busy() {
     let busy = (0..thread::available_parallelism().unwrap().get()).map(|_| {
         let mut command = Command::new("sh");
-        Running(command.args(["-c", "while :; do :; done"]).spawn().unwrap())
+        Running::start(command.args(["-c", "while :; do :; done"]))
     });
     let _busy: Vec<Running> = busy.collect();
     servers_that_close_first(500);
@@ -100,7 +100,7 @@ fn servers_that_close_in_the_middle(times: usize) {
     File::create(&file).unwrap().set_len(MIB_100 as u64).unwrap();
     for _ in 0..times {
         let from_file = start(&tcp_peer(read_some_and_close), &["-q"], File::open(&file).unwrap());
-        assert_failure(&from_file.wait_with_output().unwrap(), "cannot send to 127.0.0.1:");
+        assert_failure(&from_file.finish(), "cannot send to 127.0.0.1:");
         let zeros = vec![0; MIB_100];
         let from_pipe = type_into(&tcp_peer(read_some_and_close), &["-q"], &zeros, Duration::ZERO);
         assert_failure(&from_pipe, "cannot send to 127.0.0.1:");
@@ -139,13 +139,13 @@ fn nothing_sent_and_nothing_answered_is_done() {
 /// At once, and not when the input ends.
 #[test]
 fn an_input_that_is_still_open_when_the_server_has_closed_is_a_failure_with_both_counts() {
-    let mut child = Running(start(&tcp_peer(answer_once), &["-q"], Stdio::piped()));
+    let mut child = start(&tcp_peer(answer_once), &["-q"], Stdio::piped());
     let mut keyboard = child.0.stdin.take().unwrap();
     keyboard.write_all(b"hello\n").unwrap();
     let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE).unwrap();
     let why = " closed before standard input ended: 6 bytes sent, 6 received";
     assert!(error.ends_with(why), "{error}");
-    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+    assert_eq!(child.finish().status.code(), Some(1));
     keyboard.write_all(b"too late\n").unwrap_err();
 }
 
@@ -154,11 +154,11 @@ fn an_input_that_is_still_open_when_the_server_has_closed_is_a_failure_with_both
 #[test]
 fn an_input_that_cannot_be_read_ends_the_wait_for_a_reply() {
     let stdin = File::open("/").unwrap();
-    let mut child = Running(start(&tcp_peer(never_read), &["-q", "--timeout=0"], stdin));
+    let mut child = start(&tcp_peer(never_read), &["-q", "--timeout=0"], stdin);
     let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE);
     let why = "tcp-client: cannot read standard input: Is a directory";
     assert!(error.as_ref().map_or(false, |line| line.starts_with(why)), "{error:?}");
-    assert_eq!(child.0.wait().unwrap().code(), Some(1));
+    assert_eq!(child.finish().status.code(), Some(1));
 }
 
 /// The server has said all, and goes on to read; so much is never wanted from one who asks for a reply.
@@ -171,9 +171,9 @@ fn a_sending_that_goes_on_when_the_reply_has_ended_is_stopped() {
         read_all_and_say_nothing(stream);
     });
     let mut child = start(&address, &[], Stdio::piped());
-    let mut pipe = child.stdin.take().unwrap();
+    let mut pipe = child.0.stdin.take().unwrap();
     let typing = thread::spawn(move || while pipe.write_all(&[b'y'; 1000]).is_ok() {});
-    let output = child.wait_with_output().unwrap();
+    let output = child.finish();
     typing.join().unwrap();
     assert_failure(&output, " closed before standard input ended: ");
     let trace = stderr(&output);
@@ -201,13 +201,13 @@ fn a_person_at_the_keyboard_may_think_longer_than_the_timeout() {
         stream.write_all(b"late\n").unwrap();
         read_all_and_say_nothing(stream);
     });
-    let mut child = Running(start(&address, &["-q", "--timeout=0.1"], Stdio::piped()));
+    let mut child = start(&address, &["-q", "--timeout=0.1"], Stdio::piped());
     let mut keyboard = child.0.stdin.take().unwrap();
     keyboard.write_all(b"hi\n").unwrap();
     let screen = lines(child.0.stdout.take().unwrap());
     assert_eq!(screen.recv_timeout(PATIENCE), Ok("late".to_owned()));
     drop(keyboard);
-    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    assert_eq!(child.finish().status.code(), Some(0));
 }
 
 /// Each byte comes after most of the time-out: only the last of them counts.
@@ -260,7 +260,7 @@ fn a_reply_in_three_pieces_does_not_run_into_the_trace() {
     });
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$0\" \"$1\" 2>&1"]).arg(program_path("tcp-client")).arg(&address);
-    let shown = stdout(&shell.output().unwrap());
+    let shown = stdout(&common::output(&mut shell));
     let data: Vec<&str> = shown.lines().filter(|line| !line.starts_with("tcp-client: ")).collect();
     assert_eq!(data, ["Received: Hello, client!"], "{shown}");
     assert!(shown.contains("6 transfer   3 bytes received: Hel\n"), "{shown}");

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{has, program_path, Server};
+use common::{has, output, program_path, Server};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,7 +91,7 @@ fn conversation(protocol: &str, options: &[&str]) -> [Vec<String>; 2] {
     let address = running.address.to_string();
     args.push(&address);
     let mut client = traced(&format!("{protocol}-client"), &args);
-    assert!(client.command.output().unwrap().status.success());
+    assert!(output(&mut client.command).status.success());
     assert!(running.finish().0.success());
     [calls(&server.file), calls(&client.file)]
 }
@@ -191,7 +191,7 @@ fn a_reply_of_up_to_64_kib_is_one_write() {
     for length in [0, 14, 60_000] {
         let mut client =
             traced("tcp-client", &["-q", &server.address.to_string(), &"x".repeat(length)]);
-        let output = client.command.output().unwrap();
+        let output = output(&mut client.command);
         assert_eq!(output.stdout.len(), "Received: ".len() + length + "\n".len());
         let calls = calls(&client.file);
         let writes = calls.iter().filter(|call| call.starts_with("write(1,")).count();

@@ -382,12 +382,12 @@ fn a_client_that_was_stopped_and_continued_waits_on() {
     });
     let mut command = Command::new(common::program_path("tcp-client"));
     command.args(["-q", &peer]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let child = common::Running::start(&mut command);
     question.recv_timeout(PATIENCE).unwrap();
     for _ in 0..5 {
-        stop_and_continue(child.id());
+        stop_and_continue(child.0.id());
     }
     answer.send(()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = child.finish();
     assert_eq!(common::stdout(&output), "Received: late\n", "{}", common::stderr(&output));
 }

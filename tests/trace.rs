@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 #[cfg(unix)] // The shell lets two programs share a terminal.
 mod order {
-    use super::common::{has, name_programs, stdout};
+    use super::common::{has, name_programs, output, stdout};
     use std::process::{Command, Stdio};
 
     /// What a terminal shows: both programs' trace, in the order in which it was written.
@@ -17,7 +17,7 @@ mod order {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("exec 2>&1; {script}")]).stdin(Stdio::null());
         name_programs(&mut shell);
-        let output = shell.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        let output = output(shell.current_dir(env!("CARGO_MANIFEST_DIR")));
         stdout(&output).lines().map(str::to_owned).collect()
     }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{client, lines, noise, program_path, stderr, stdout};
-use common::{Server, LARGEST, LONGEST_ARGUMENT, PATIENCE};
+use common::{Running, Server, LARGEST, LONGEST_ARGUMENT, PATIENCE};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
@@ -152,12 +152,12 @@ fn a_file_of_256_mib_comes_back_byte_for_byte_without_growing_in_memory() {
         .args(["-q", &server.address.to_string(), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let mut child = Running::start(&mut command);
+    let mut input = child.0.stdin.take().unwrap();
     let piece = noise(1 << 20);
     let sent = piece.clone();
     let writer = std::thread::spawn(move || (0..256).for_each(|_| input.write_all(&sent).unwrap()));
-    let mut output = child.stdout.take().unwrap();
+    let mut output = child.0.stdout.take().unwrap();
     let mut copy = vec![0; 1 << 20];
     for _ in 0..255 {
         output.read_exact(&mut copy).unwrap();
@@ -165,7 +165,7 @@ fn a_file_of_256_mib_comes_back_byte_for_byte_without_growing_in_memory() {
     }
     // While there is still something to send, both are alive to be measured.
     if cfg!(target_os = "linux") {
-        for id in [child.id(), server.id()] {
+        for id in [child.0.id(), server.id()] {
             let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
             let peak = status.split_once("VmHWM:").unwrap().1.split_whitespace().next().unwrap();
             assert!(peak.parse::<u32>().unwrap() < 16 * 1024, "{peak} KiB");
@@ -175,7 +175,7 @@ fn a_file_of_256_mib_comes_back_byte_for_byte_without_growing_in_memory() {
     assert!(copy == piece);
     writer.join().unwrap();
     assert_eq!(output.read(&mut copy).unwrap(), 0);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.finish().status.code(), Some(0));
 }
 
 #[test]
@@ -187,15 +187,15 @@ fn each_typed_line_comes_back_at_once() {
             .args(["-q", &server.address.to_string(), "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut keyboard = child.stdin.take().unwrap();
-        let screen = lines(child.stdout.take().unwrap());
+        let mut child = Running::start(&mut command);
+        let mut keyboard = child.0.stdin.take().unwrap();
+        let screen = lines(child.0.stdout.take().unwrap());
         for line in ["one", "two\r", "", "四"] {
             keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
             assert_eq!(screen.recv_timeout(PATIENCE).unwrap(), line, "{program}");
         }
         drop(keyboard);
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{program}");
+        assert_eq!(child.finish().status.code(), Some(0), "{program}");
     }
 }
 
@@ -306,7 +306,8 @@ fn a_link_local_address_is_reached_by_the_name_of_its_zone() {
     for (server, program) in PAIRS {
         let mut command = Command::new("unshare");
         command.args(["-rn", "sh", "-c", script]);
-        let output = command.args([program_path(server), program_path(program)]).output().unwrap();
+        command.args([program_path(server), program_path(program)]);
+        let output = common::output(&mut command);
         assert_eq!(stdout(&output), "Received: Hello, server!\n", "{}", stderr(&output));
     }
 }
@@ -369,7 +370,7 @@ fn of_a_name_with_two_addresses_tcp_client_tries_each_ipv4_first_and_udp_client_
             let mut command = Command::new("unshare");
             command.args(["-rm", "sh", "-c", script]).arg(&hosts).arg(program_path(program));
             command.args(["--timeout=0.5", &format!("both.test:{port}")]);
-            let output = command.output().unwrap();
+            let output = common::output(&mut command);
             let error = stderr(&output);
             let step = if program == "tcp-client" { "4 connect    " } else { "6 transfer   " };
             let asked = error
@@ -407,9 +408,9 @@ fn the_demo_works_twice_at_the_same_time_while_port_8888_is_taken() {
     let demo = || {
         let mut make = Command::new("make");
         make.arg("demo").current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-        make.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        Running::start(make.stdout(Stdio::piped()).stderr(Stdio::piped()))
     };
-    for output in [demo(), demo()].map(|child| child.wait_with_output().unwrap()) {
+    for output in [demo(), demo()].map(Running::finish) {
         let (out, trace) = (stdout(&output), stderr(&output));
         assert_eq!(output.status.code(), Some(0), "{out}{trace}");
         assert_eq!(out.matches("Received: Hello, server!\n").count(), 2, "{out}");

@@ -27,16 +27,9 @@ fn assert_serves(server: &Server) {
 /// Sends a datagram of 5 bytes from any source port, through a raw socket: only root may.
 #[cfg(target_os = "linux")] // Others send no such datagram: macOS and Windows refuse it.
 fn send_from(port: u16, server: SocketAddr) -> bool {
-    let script = "
-import socket, struct, sys
-source, target = int(sys.argv[1]), int(sys.argv[2])
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-raw.sendto(struct.pack('!HHHH', source, target, 8 + 5, 0) + b'bogus', ('127.0.0.1', 0))
-";
-    let python = std::process::Command::new("python3")
-        .args(["-c", script, &port.to_string(), &server.port().to_string()])
-        .output();
-    python.unwrap().status.success()
+    let ports = [port.to_string(), server.port().to_string()];
+    let mut python = std::process::Command::new("python3");
+    common::output(python.arg("tests/python/send_from.py").args(ports)).status.success()
 }
 
 #[cfg(target_os = "linux")] // Others send no datagram from port 0: see send_from.
@@ -119,14 +112,14 @@ fn a_reply_that_came_while_the_client_was_stopped_is_taken() {
     });
     let mut command = Command::new(common::program_path("udp-client"));
     command.args(["-q", "--timeout=1.5", "--tries=1", &peer]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = common::Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     question.recv_timeout(PATIENCE).unwrap();
-    common::set_stopped(child.id(), true);
+    common::set_stopped(child.0.id(), true);
     answer.send(()).unwrap();
     question.recv_timeout(PATIENCE).unwrap();
     thread::sleep(Duration::from_millis(1800)); // Longer than the time-out of the stopped client.
-    common::set_stopped(child.id(), false);
-    let output = child.wait_with_output().unwrap();
+    common::set_stopped(child.0.id(), false);
+    let output = child.finish();
     assert_eq!(stdout(&output), "Received: late\n", "{}", stderr(&output));
 }
 

@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{channel, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Longer than anything here takes: a test that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes: a test that waits so long has failed. wine is slow to start programs.
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(windows) { 60 } else { 10 });
 
 /// Bytes of the largest datagram that may be sent: of IPv4, or of macOS (net.inet.udp.maxdgram).
 pub const LARGEST: usize = if cfg!(target_os = "macos") { 9216 } else { 65_507 };
@@ -101,13 +101,11 @@ impl Server {
         while let Ok(line) = self.trace.recv_timeout(PATIENCE) {
             self.seen.push(line);
         }
-        for _ in 0..1000 {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, self.seen.clone());
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the server does not end; its trace: {:#?}", self.seen);
+        let status = wait(&mut self.child);
+        (
+            status.unwrap_or_else(|| panic!("it does not end; its trace: {:#?}", self.seen)),
+            self.seen.clone(),
+        )
     }
 }
 
@@ -118,8 +116,51 @@ impl Drop for Server {
     }
 }
 
+/// Waits until `child` ends; `None` when that takes too long.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
 /// Another program, killed when it goes out of scope.
 pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        Running(command.spawn().unwrap())
+    }
+
+    /// Waits until it ends by itself; what it printed to where nobody else has read.
+    pub fn finish(mut self) -> Output {
+        fn read(source: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+            let mut bytes = Vec::new();
+            thread::spawn(move || {
+                source.map(|mut source| source.read_to_end(&mut bytes).unwrap());
+                bytes
+            })
+        }
+        let (stdout, stderr) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
+        let status = wait(&mut self.0);
+        if status.is_none() {
+            self.0.kill().unwrap();
+        }
+        let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+        let shown = || String::from_utf8_lossy(&stderr).into_owned();
+        let status = status.unwrap_or_else(|| panic!("it does not end, and says: {}", shown()));
+        Output { status, stdout, stderr }
+    }
+}
+
+/// Runs `command` to its end, as [`Command::output`] does, but kills it when that takes too long.
+pub fn output(command: &mut Command) -> Output {
+    Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).finish()
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
