@@ -58,7 +58,8 @@ pub fn write_step(step: &str, detail: impl FnOnce() -> io::Result<String>) {
 ///
 /// A standard error that is closed or on a full disk is no reason to end.
 pub fn write(line: fmt::Arguments) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let mut bytes = Vec::with_capacity(256); // A line that grows piece by piece is moved in memory each time.
+    let _ = writeln!(bytes, "{line}").and_then(|()| io::stderr().write_all(&bytes));
 }
 
 /// The family of an address: IPv4 (AF_INET) or IPv6 (AF_INET6).
@@ -76,7 +77,7 @@ pub fn family(address: &SocketAddr) -> &'static str {
 pub fn printable(bytes: &[u8]) -> String {
     // A character has at most four bytes, so this is enough to see that there is more than is shown.
     let mut rest = &bytes[..bytes.len().min(4 * (MAX_SHOWN + 1))];
-    let (mut shown, mut room) = (String::new(), MAX_SHOWN);
+    let (mut shown, mut room) = (String::with_capacity(rest.len()), MAX_SHOWN);
     while !rest.is_empty() {
         // What is shown as it is, up to the next byte that must be escaped.
         let valid = from_utf8(rest).or_else(|error| from_utf8(&rest[..error.valid_up_to()]));
