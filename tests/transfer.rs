@@ -299,7 +299,7 @@ fn ipv6_works_in_brackets() {
 #[test]
 fn a_link_local_address_is_reached_by_the_name_of_its_zone() {
     let script = r#"ip link set lo up && ip address add fe80::1/64 dev lo nodad &&
-        "$0" --count 1 '[fe80::1%lo]:0' | { read -r ready && "$1" "[fe80::1%lo]:${ready##*:}"; }"#;
+        timeout 8 "$0" --count 1 '[fe80::1%lo]:0' | { read -r ready && "$1" "[fe80::1%lo]:${ready##*:}"; }"#;
     if !common::has_ipv6() || !common::may_unshare("-rn") {
         return;
     }

@@ -146,13 +146,8 @@ impl Running {
             })
         }
         let (stdout, stderr) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
-        let status = wait(&mut self.0);
-        if status.is_none() {
-            self.0.kill().unwrap();
-        }
+        let status = wait(&mut self.0).expect("it does not end");
         let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-        let shown = || String::from_utf8_lossy(&stderr).into_owned();
-        let status = status.unwrap_or_else(|| panic!("it does not end, and says: {}", shown()));
         Output { status, stdout, stderr }
     }
 }
