@@ -1,31 +1,37 @@
-//! README.md and LABS.md cannot rot: each of their commands is run, in their order, and its output compared.
+//! README.md and the labs cannot rot: each of their commands is run, in their order, and its output compared.
 //!
 //! A block ```` ```console ```` is what a terminal shows: `$ ` begins a command, `> ` goes on with
-//! it, `^C` is Ctrl-C, all else is output, in which `…` stands for anything (a line of it for any
-//! lines). `# terminal 2` at the top says which terminal; a heading closes all of them. The text
-//! `Not run by the tests:` and a reason above a block leaves it out.
+//! it, `⏎` ends a line that is typed into a program, `^D` ends what is typed, `^C` is Ctrl-C, and all else
+//! is output, in which `…` stands for anything (a line of it for any lines). `# terminal 2` at the top says
+//! which terminal; a heading closes all of them. A block ```` ```diff ```` changes the file that its first
+//! line names. The text `Not run by the tests:` and a reason above a block leaves it out.
 #![cfg(target_os = "linux")] // What the labs show of the system is Linux's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::pedantic)]
 
 mod common;
 
-use common::{has, lines, skip, PATIENCE};
+use common::{has, lines, output, skip, Project, PATIENCE};
 use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::Receiver;
 
 struct Block {
     place: String,
     section: String,
+    language: String,
+    /// Of a diff, the file that it changes.
     terminal: String,
     lines: Vec<String>,
     not_run: Option<String>,
 }
 
 fn blocks(name: &str) -> Vec<Block> {
-    let text = std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text = fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut blocks = Vec::new();
     let (mut section, mut above) = (String::new(), "");
     let mut lines = text.lines().enumerate();
@@ -39,15 +45,17 @@ fn blocks(name: &str) -> Vec<Block> {
             let inside =
                 lines.by_ref().map(|(_, line)| line.get(indent..).unwrap_or("").to_owned());
             let mut lines: Vec<String> = inside.take_while(|line| line != "```").collect();
-            assert!(["console", "mermaid"].contains(&language), "{place}: is it run? {line}");
-            if language == "console" {
-                let label = lines[0].strip_prefix("# ").map(str::to_owned);
-                if label.is_some() {
-                    lines.remove(0);
-                }
-                let not_run = above.strip_prefix("Not run by the tests: ").map(str::to_owned);
-                let terminal = label.unwrap_or_default();
-                blocks.push(Block { place, section: section.clone(), terminal, lines, not_run });
+            let known = ["console", "diff", "mermaid"].contains(&language);
+            assert!(known, "{place}: is it run? {line}");
+            let label = lines[0].strip_prefix("# ").map(str::to_owned);
+            if label.is_some() {
+                lines.remove(0);
+            }
+            let not_run = above.strip_prefix("Not run by the tests: ").map(str::to_owned);
+            let (section, language) = (section.clone(), language.to_owned());
+            let terminal = label.unwrap_or_default();
+            if language != "mermaid" {
+                blocks.push(Block { place, section, language, terminal, lines, not_run });
             }
         } else if !line.trim().is_empty() {
             above = line.trim();
@@ -56,7 +64,7 @@ fn blocks(name: &str) -> Vec<Block> {
     blocks
 }
 
-/// What the labs call, beside what every system has; of nc that of OpenBSD.
+/// What the documents call, beside what every system has; of nc that of OpenBSD.
 const TOOLS: &str = "unshare nsenter setsid pkill ip ss strace tcpdump nc.openbsd python3 cmp";
 
 /// A network of its own, so that port 8888 is free and nothing leaves it, with its own list of further
@@ -80,9 +88,12 @@ impl Network {
         Some(Network(child))
     }
 
-    fn command(&self) -> Command {
+    /// A shell in it.
+    fn shell(&self) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--net", "--mount", "--wd", "--target", &self.0.id().to_string(), "setsid"]);
+        // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
+        command.args(["env", "--default-signal=INT", "bash", "--norc", "--noprofile"]);
         command
     }
 }
@@ -94,48 +105,86 @@ impl Drop for Network {
     }
 }
 
+/// Changes a file as a diff says, and returns what it was.
+fn change(project: &Project, diff: &Block) -> (PathBuf, String) {
+    let side = |other: char| {
+        let lines = diff.lines.iter().filter(|line| !line.starts_with(other));
+        lines.map(|line| format!("{}\n", line.get(1..).unwrap_or(""))).collect::<String>()
+    };
+    let file = project.0.join(&diff.terminal);
+    let text = fs::read_to_string(&file).unwrap();
+    let (old, new) = (side('+'), side('-'));
+    assert_eq!(text.matches(&old).count(), 1, "{}: not once there:\n{old}", diff.place);
+    fs::write(&file, text.replace(&old, &new)).unwrap();
+    (file, text)
+}
+
 const END: &str = "\u{1}the command has ended";
 
 struct Terminal {
-    bash: Child,
+    /// The process that was started: the shell, or labs/enter around it.
+    outer: Child,
+    shell: u32,
     keyboard: ChildStdin,
     screen: Receiver<String>,
     running: Option<String>,
+    /// Whether the last line was `…`.
+    anything: bool,
+    /// Where the running program reads; a pipe with a name.
+    typed: Option<File>,
+    pipe: PathBuf,
 }
 
 impl Terminal {
-    fn new(network: &Network) -> Terminal {
-        let mut command = network.command();
-        // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
-        command.args(["env", "--default-signal=INT", "bash", "--norc", "--noprofile"]);
+    fn new(mut command: Command) -> Terminal {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let pipe = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+        let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join(pipe);
         command.env("PYTHONUNBUFFERED", "1").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut bash = command.spawn().unwrap();
-        let mut keyboard = bash.stdin.take().unwrap();
-        keyboard.write_all(b"exec 2>&1\n").unwrap();
-        let screen = lines(bash.stdout.take().unwrap());
-        Terminal { bash, keyboard, screen, running: None }
-    }
-
-    fn signal(&self, program: &str, args: &[&str]) {
-        let id = self.bash.id().to_string();
-        let mut command = Command::new(program);
-        let _ = command
-            .args(args)
-            .arg(format!("{}{id}", if program == "kill" { "-" } else { "" }))
-            .status();
+        let mut outer = command.spawn().unwrap();
+        let mut keyboard = outer.stdin.take().unwrap();
+        keyboard.write_all(b"exec 2>&1; echo entered\n").unwrap();
+        let screen = lines(outer.stdout.take().unwrap());
+        assert_eq!(screen.recv_timeout(6 * PATIENCE), Ok("entered".to_owned()));
+        let child = |id| {
+            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+            children.split_whitespace().last().map(|child| child.parse::<u32>().unwrap())
+        };
+        let mut shell = outer.id();
+        while let Some(inner) = child(shell) {
+            shell = inner;
+        }
+        Terminal {
+            outer,
+            shell,
+            keyboard,
+            screen,
+            running: None,
+            anything: false,
+            typed: None,
+            pipe,
+        }
     }
 
     fn start(&mut self, command: &str) {
-        let line = format!("{command}\n{{ __code=$?; printf '{END}\\n'; (exit $__code); }}\n");
+        let _ = fs::remove_file(&self.pipe);
+        assert!(output(Command::new("mkfifo").arg(&self.pipe)).status.success());
+        self.typed = Some(OpenOptions::new().read(true).write(true).open(&self.pipe).unwrap());
+        let pipe = self.pipe.display();
+        let line = format!(
+            "{{ {command}\n}} < '{pipe}'; {{ __code=$?; printf '{END}\\n'; (exit $__code); }}\n"
+        );
         self.keyboard.write_all(line.as_bytes()).unwrap();
         self.running = Some(command.to_owned());
     }
 
     /// The next line of output; none when the command has ended.
     fn next(&mut self, place: &str, wanted: &str) -> Option<String> {
-        self.running.as_ref()?;
-        let line = self.screen.recv_timeout(6 * PATIENCE); // A command of a lab may build, or watch for a while.
+        let running = self.running.as_ref()?;
+        // What cargo does may take long.
+        let patience = if running.contains("cargo") { 60 * PATIENCE } else { 6 * PATIENCE };
+        let line = self.screen.recv_timeout(patience);
         let line =
             line.unwrap_or_else(|_| panic!("{place}: {:?} does not print {wanted}", self.running));
         match line.strip_suffix(END) {
@@ -155,12 +204,12 @@ impl Terminal {
 
     fn run(&mut self, block: &Block, goes_on: bool) {
         let place = &block.place;
-        let (mut anything, mut interrupted) = (false, false);
+        let mut left = false;
         let mut lines = block.lines.iter().peekable();
         while let Some(line) = lines.next() {
             if let Some(command) = line.strip_prefix("$ ") {
-                self.end(place, anything);
-                (anything, interrupted) = (false, false);
+                self.end(place);
+                (self.anything, left) = (false, false);
                 let mut command = command.to_owned();
                 while let Some(more) = lines.peek().and_then(|line| line.strip_prefix("> ")) {
                     command = format!("{command}\n{more}");
@@ -168,10 +217,17 @@ impl Terminal {
                 }
                 self.start(&command);
             } else if line == "^C" {
-                self.signal("pkill", &["-INT", "-P"]);
-                interrupted = true;
+                let shell = self.shell.to_string();
+                output(Command::new("pkill").args(["-INT", "-P", &shell]));
+                left = true;
+            } else if line == "^D" {
+                self.typed = None;
+                left = true;
+            } else if let Some(typed) = line.strip_suffix('⏎') {
+                let typed = format!("{}\n", typed.trim_end());
+                self.typed.as_ref().unwrap().write_all(typed.as_bytes()).unwrap();
             } else if line == "…" {
-                anything = true;
+                self.anything = true;
             } else {
                 loop {
                     let shown = self.next(place, line);
@@ -180,31 +236,33 @@ impl Terminal {
                     if matches(line, &shown) {
                         break;
                     }
-                    assert!(anything, "{place}:\nwritten: {line}\nshown:   {shown}");
+                    assert!(self.anything, "{place}:\nwritten: {line}\nshown:   {shown}");
                 }
-                anything = false;
+                self.anything = false;
             }
         }
         let is_server = self.running.as_ref().map_or(false, |command| {
             ["tcp-server", "udp-server", "_server.py"].iter().any(|server| command.contains(server))
         });
-        if interrupted || !(goes_on || is_server) {
-            self.end(place, anything);
+        if left || !(goes_on || is_server) {
+            self.end(place);
         }
     }
 
     /// Waits until the command has ended; what it still prints is wrong, or `anything`.
-    fn end(&mut self, place: &str, anything: bool) {
+    fn end(&mut self, place: &str) {
         while let Some(shown) = self.next(place, "its end") {
-            assert!(anything, "{place}: more than is written: {shown}");
+            assert!(self.anything, "{place}: more than is written: {shown}");
         }
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.signal("kill", &["-KILL", "--"]);
-        let _ = self.bash.wait();
+        let group = format!("-{}", self.outer.id());
+        output(Command::new("sh").args(["-c", "kill -KILL \"$0\"", &group]));
+        let _ = self.outer.wait();
+        let _ = fs::remove_file(&self.pipe);
     }
 }
 
@@ -227,16 +285,20 @@ fn matches(written: &str, shown: &str) -> bool {
     rest.is_empty()
 }
 
-fn follow(name: &str) {
-    if !has(&TOOLS.split(' ').collect::<Vec<_>>()) {
-        return;
-    }
-    let network = match Network::new() {
-        Some(network) => network,
-        None => return,
-    };
-    let blocks = blocks(name);
+/// Without the tests that break when a lab changes a program: to build them takes a while.
+fn without_cargo_test(mut block: Block) -> Option<Block> {
+    let mut is_test = false;
+    block.lines.retain(|line| {
+        is_test = if line.starts_with("$ ") { line.starts_with("$ cargo test") } else { is_test };
+        !is_test
+    });
+    Some(block).filter(|block| !block.lines.is_empty())
+}
+
+/// Runs the blocks of a document, each section in terminals of its own, which are what `shell` starts.
+fn follow(name: &str, blocks: Vec<Block>, shell: impl Fn() -> Command, project: Option<&Project>) {
     let (mut terminals, mut section, mut run) = (HashMap::new(), "", 0);
+    let mut changed: Vec<(PathBuf, String)> = Vec::new();
     let mut every_terminal: Vec<&Block> = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         if let Some(reason) = &block.not_run {
@@ -245,15 +307,21 @@ fn follow(name: &str) {
         }
         if block.section != section {
             terminals.clear();
+            // The last change first: two may be of one file.
+            changed.drain(..).rev().for_each(|(file, text)| fs::write(file, text).unwrap());
             section = &block.section;
         }
         run += 1;
+        if block.language == "diff" {
+            changed.push(change(project.unwrap(), block));
+            continue;
+        }
         if block.terminal == "every terminal" {
             every_terminal.push(block);
             continue;
         }
         let terminal = terminals.entry(&block.terminal).or_insert_with(|| {
-            let mut terminal = Terminal::new(&network);
+            let mut terminal = Terminal::new(shell());
             every_terminal.iter().for_each(|block| terminal.run(block, false));
             terminal
         });
@@ -268,14 +336,43 @@ fn follow(name: &str) {
     assert!(run > 0);
 }
 
+fn follow_in_a_network(name: &str) {
+    if !has(&TOOLS.split(' ').collect::<Vec<_>>()) {
+        return;
+    }
+    if let Some(network) = Network::new() {
+        follow(name, blocks(name), || network.shell(), None);
+    }
+}
+
 #[test]
 fn the_readme_is_true() {
-    follow("README.md");
+    follow_in_a_network("README.md");
+}
+
+#[test]
+fn the_old_labs_are_true() {
+    follow_in_a_network("LABS.md");
+}
+
+fn follow_the_labs(blocks: Vec<Block>) {
+    let tools = "unshare nsenter setsid flock pkill mkfifo ip ss nstat nft nc python3 cmp ps";
+    if !has(&tools.split(' ').collect::<Vec<_>>()) || !common::may_unshare("-Urnm") {
+        return;
+    }
+    let project = Project::copy();
+    follow("labs/README.md", blocks, || project.enter(&[]), Some(&project));
 }
 
 #[test]
 fn the_labs_are_true() {
-    follow("LABS.md");
+    follow_the_labs(blocks("labs/README.md").into_iter().filter_map(without_cargo_test).collect());
+}
+
+#[ignore = "builds the tests seven times: make soak"]
+#[test]
+fn the_labs_are_true_and_the_tests_notice_what_they_change() {
+    follow_the_labs(blocks("labs/README.md"));
 }
 
 #[test]

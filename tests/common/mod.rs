@@ -3,7 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{channel, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -296,4 +298,36 @@ pub fn stdout(output: &Output) -> String {
 
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A copy of the project in a folder whose name is hard, so that its labs can change it.
+pub struct Project(pub PathBuf);
+
+impl Project {
+    pub fn copy() -> Project {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("网络 labs {} {}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+        let project = Project(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        std::fs::create_dir_all(project.0.join("target")).unwrap();
+        let parts = ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "labs"];
+        let mut copy = Command::new("cp");
+        copy.arg("-r").args(parts).arg(&project.0).current_dir(env!("CARGO_MANIFEST_DIR"));
+        assert!(output(&mut copy).status.success());
+        project
+    }
+
+    /// `labs/enter`, as a terminal starts it; `through` are commands that it is started through.
+    pub fn enter(&self, through: &[&str]) -> Command {
+        let mut command = Command::new("setsid");
+        // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
+        command.args(["env", "--default-signal=INT"]).args(through);
+        command.arg("labs/enter").current_dir(&self.0);
+        command
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
