@@ -87,6 +87,22 @@ fn the_address_is_not_of_this_machine() {
     }
 }
 
+/// What a test cannot bring about everywhere: a port that only root may have, no thread for `-`, a console
+/// of Windows.
+#[test]
+fn rare_failures_have_their_hints_too() {
+    use std::io::ErrorKind::{InvalidData, PermissionDenied, WouldBlock};
+    for (action, kind, hint) in [
+        ("bind", PermissionDenied, "choose a port from 1024 on"),
+        ("listen on", PermissionDenied, "choose a port from 1024 on"),
+        ("start", WouldBlock, "no thread or file descriptor is left"),
+        ("write to", InvalidData, "a Windows console shows only UTF-8"),
+    ] {
+        let failure = socket_lab::program::cannot(action, "it", &kind.into());
+        assert!(format!("{failure:?}").contains(hint), "{failure:?}");
+    }
+}
+
 /// A label of 64 letters: one more than DNS allows, so that no query leaves the machine.
 #[test]
 fn the_name_does_not_exist() {

@@ -20,11 +20,15 @@ struct Traced {
 }
 
 fn traced(program: &str, args: &[&str]) -> Traced {
+    traced_as(&["-e", "trace=network,close,write"], program, args)
+}
+
+fn traced_as(options: &[&str], program: &str, args: &[&str]) -> Traced {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
     let file = std::env::temp_dir().join(name);
     let mut command = Command::new("strace");
-    command.args(["-D", "-f", "-e", "trace=network,close,write", "-o"]).arg(&file);
+    command.args(["-D", "-f"]).args(options).arg("-o").arg(&file);
     command.arg(program_path(program)).args(args);
     Traced { command, file }
 }
@@ -216,4 +220,29 @@ fn quiet_makes_no_call_whose_only_use_is_the_trace() {
     assert_eq!(getsockopt(conversation("tcp", &["-q"])), [0, 0]);
     // The client reads none in any case: to read SO_ERROR would take an error away from recv.
     assert_eq!(getsockopt(conversation("tcp", &[])), [4, 0]);
+}
+
+/// The pause leaves the CPU to others while, for example, memory is short. After ECONNRESET, which on Windows
+/// tells that an earlier client has closed, there is nothing to wait for.
+#[test]
+fn udp_server_goes_on_after_an_error_of_recvfrom_with_a_pause_where_that_helps() {
+    if !has(&["strace"]) {
+        return;
+    }
+    for (error, expected) in
+        [("ENOMEM", &["recv", "sleep", "recv", "sleep", "recv"][..]), ("ECONNRESET", &["recv"; 3])]
+    {
+        let inject = format!("inject=recvfrom:error={error}:when=1..2");
+        let options = ["-e", "trace=recvfrom,nanosleep,clock_nanosleep", "-e", &inject];
+        let server = traced_as(&options, "udp-server", &["--count=1", "127.0.0.1:0"]);
+        let mut running = Server::run(server.command);
+        let output = common::client("udp-client").arg(running.address.to_string()).output();
+        assert!(output.unwrap().status.success());
+        let (_, trace) = running.finish();
+        let told = trace.iter().filter(|line| line.contains("cannot receive: ")).count();
+        assert_eq!(told, 2, "{trace:#?}");
+        let calls = calls(&server.file);
+        let names = calls.iter().map(|call| if call.contains("sleep(") { "sleep" } else { "recv" });
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{calls:#?}");
+    }
 }

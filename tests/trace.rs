@@ -147,6 +147,13 @@ fn a_connect_that_hangs_shows_what_it_hangs_in() {
     if cfg!(target_os = "linux") {
         assert!(trace.try_recv().is_err());
         assert!(hanging.0.try_wait().unwrap().is_none());
+        let mut impatient = common::client("tcp-client");
+        let output =
+            impatient.args(["-q", "--timeout=0.2", &address.to_string()]).output().unwrap();
+        let error = common::stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(": connection timed out\n"), "{error}");
+        assert!(error.contains("hint: nobody answers there: check the address"), "{error}");
     }
 }
 

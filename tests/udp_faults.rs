@@ -142,6 +142,17 @@ fn an_empty_and_a_largest_datagram_come_back_and_a_client_that_has_gone_is_no_ha
     assert_serves(&server);
 }
 
+/// The lowest port that any program may have is a client's like all others; on an address that nobody uses.
+#[cfg(target_os = "linux")] // Elsewhere 127.0.0.2 has to be set up first.
+#[test]
+fn a_client_at_port_1024_is_answered() {
+    let server = Server::start("udp-server", &[]);
+    let lowest = UdpSocket::bind("127.0.0.2:1024").unwrap();
+    lowest.set_read_timeout(Some(PATIENCE)).unwrap();
+    lowest.send_to(b"lowest", server.address).unwrap();
+    assert_eq!(lowest.recv(&mut [0; 9]).unwrap(), 6);
+}
+
 #[test]
 fn after_a_flood_of_100_000_datagrams_the_next_client_is_answered() {
     let mut server = Server::start("udp-server", &["-q"]);
