@@ -120,71 +120,85 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
     use std::sync::mpsc::channel;
     use std::sync::{Arc, Barrier};
+    use std::time::Duration;
+
+    /// Threads that are never free would make a test hang: after ten seconds it has failed.
+    fn in_time(test: impl FnOnce() + Send + 'static) {
+        let (tell, ended) = channel();
+        std::thread::spawn(move || {
+            test();
+            tell.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    /// Jobs of which each waits for all the others.
+    fn spawn_together(threads: &Arc<Threads>, number: usize) {
+        let together = Arc::new(Barrier::new(number));
+        for _ in 0..number {
+            let together = Arc::clone(&together);
+            threads.spawn(move || drop(together.wait()));
+        }
+        threads.wait_below(1);
+    }
 
     #[test]
     fn ten_jobs_run_at_the_same_time() {
-        let threads = Threads::new(10);
-        // Each waits for all: with fewer threads it would hang.
-        let together = Arc::new(Barrier::new(10));
-        for _ in 0..10 {
-            let together = Arc::clone(&together);
-            threads.spawn(move || {
-                together.wait();
-            });
-        }
-        threads.wait_below(1);
-        assert_eq!(threads.state().open, 0);
+        in_time(|| {
+            let threads = Threads::new(10);
+            spawn_together(&threads, 10);
+            assert_eq!(threads.state().open, 0);
+        });
     }
 
     #[test]
     fn at_most_64_threads_wait_and_the_last_to_become_idle_is_used_first() {
-        let threads = Threads::new(1000);
-        let together = Arc::new(Barrier::new(100));
-        for _ in 0..100 {
-            let together = Arc::clone(&together);
-            threads.spawn(move || {
-                together.wait();
-            });
-        }
-        threads.wait_below(1);
-        assert_eq!(threads.state().spare.len(), MAX_SPARE_THREADS);
-        let (tell, who) = channel();
-        for _ in 0..3 {
-            let tell = tell.clone();
-            threads.spawn(move || tell.send(std::thread::current().id()).unwrap());
-            threads.wait_below(1);
-        }
-        let who: Vec<_> = who.try_iter().collect();
-        assert!(who[0] == who[1] && who[1] == who[2], "{who:?}");
+        in_time(|| {
+            let threads = Threads::new(1000);
+            spawn_together(&threads, 100);
+            assert_eq!(threads.state().spare.len(), MAX_SPARE_THREADS);
+            let (tell, who) = channel();
+            for _ in 0..3 {
+                let tell = tell.clone();
+                threads.spawn(move || tell.send(std::thread::current().id()).unwrap());
+                threads.wait_below(1);
+            }
+            let who: Vec<_> = who.try_iter().collect();
+            assert!(who[0] == who[1] && who[1] == who[2], "{who:?}");
+        });
     }
 
     #[test]
     fn no_more_than_the_limit_are_open_at_a_time() {
-        let threads = Threads::new(3);
-        let (open, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        for _ in 0..1000 {
-            let (open, most) = (Arc::clone(&open), Arc::clone(&most));
-            threads.spawn(move || {
-                most.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
-                std::thread::yield_now();
-                open.fetch_sub(1, SeqCst);
-            });
-        }
-        threads.wait_below(1);
-        assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
+        in_time(|| {
+            let threads = Threads::new(3);
+            let (open, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+            for _ in 0..1000 {
+                let (open, most) = (Arc::clone(&open), Arc::clone(&most));
+                threads.spawn(move || {
+                    most.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
+                    std::thread::yield_now();
+                    open.fetch_sub(1, SeqCst);
+                });
+            }
+            threads.wait_below(1);
+            assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
+        });
     }
 
     #[test]
     fn a_panic_ends_its_job_and_nothing_else_whatever_the_limit() {
-        for limit in [1, 2] {
-            let threads = Threads::new(limit);
-            for _ in 0..10 {
-                threads.spawn(|| panic!("in one connection"));
+        in_time(|| {
+            for limit in [1, 2] {
+                let threads = Threads::new(limit);
+                for _ in 0..10 {
+                    threads.spawn(|| panic!("in one connection"));
+                }
+                let (tell, served) = channel();
+                threads.spawn(move || tell.send("served").unwrap());
+                assert_eq!(served.recv(), Ok("served"));
+                threads.wait_below(1);
             }
-            let (tell, served) = channel();
-            threads.spawn(move || tell.send("served").unwrap());
-            assert_eq!(served.recv(), Ok("served"));
-            threads.wait_below(1);
-        }
+        });
     }
 }

@@ -200,7 +200,9 @@ pub fn set_stopped(id: u32, stopped: bool) {
     };
     let kill = format!("kill {} {id}", if stopped { "-STOP" } else { "-CONT" }); // The shell's own: kill(1) is not everywhere.
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let deadline = Instant::now() + PATIENCE;
     while cfg!(target_os = "linux") && is_stopped() != stopped {
+        assert!(Instant::now() < deadline, "it has ended");
         thread::yield_now();
     }
 }
