@@ -88,7 +88,8 @@ pub fn printable(bytes: &[u8]) -> String {
         rest = &rest[fitting.len()..];
         if let Some(byte) = rest.first() {
             let escaped = byte.escape_ascii().to_string();
-            if fitting.len() < plain.len() || escaped.len() > room {
+            // Always so where `fitting` is not all of `plain`.
+            if escaped.len() > room {
                 return shown + "…";
             }
             shown.push_str(&escaped);
