@@ -15,6 +15,7 @@ use common::{has, lines, output, skip, Project, PATIENCE};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -179,6 +180,18 @@ impl Terminal {
         self.running = Some(command.to_owned());
     }
 
+    /// Ctrl-C: a terminal would send SIGINT to the program that runs in the shell.
+    fn interrupt(&self) {
+        let shell = self.shell.to_string();
+        let mut command = Command::new("nsenter");
+        // Some programs change their user, and then only the root of that user namespace may.
+        let user = |id: &str| fs::read_link(format!("/proc/{id}/ns/user")).unwrap();
+        if user("self") != user(&shell) {
+            command.args(["--user", "--preserve-credentials", "--target", &shell]);
+        }
+        output(command.args(["pkill", "-INT", "-P", &shell]));
+    }
+
     /// The next line of output; none when the command has ended.
     fn next(&mut self, place: &str, wanted: &str) -> Option<String> {
         let running = self.running.as_ref()?;
@@ -217,8 +230,7 @@ impl Terminal {
                 }
                 self.start(&command);
             } else if line == "^C" {
-                let shell = self.shell.to_string();
-                output(Command::new("pkill").args(["-INT", "-P", &shell]));
+                self.interrupt();
                 left = true;
             } else if line == "^D" {
                 self.typed = None;
@@ -336,43 +348,72 @@ fn follow(name: &str, blocks: Vec<Block>, shell: impl Fn() -> Command, project: 
     assert!(run > 0);
 }
 
-fn follow_in_a_network(name: &str) {
+#[test]
+fn the_readme_is_true() {
     if !has(&TOOLS.split(' ').collect::<Vec<_>>()) {
         return;
     }
     if let Some(network) = Network::new() {
-        follow(name, blocks(name), || network.shell(), None);
+        follow("README.md", blocks("README.md"), || network.shell(), None);
     }
 }
 
-#[test]
-fn the_readme_is_true() {
-    follow_in_a_network("README.md");
-}
-
-#[test]
-fn the_old_labs_are_true() {
-    follow_in_a_network("LABS.md");
-}
-
-fn follow_the_labs(blocks: Vec<Block>) {
-    let tools = "unshare nsenter setsid flock pkill mkfifo ip ss nstat nft nc python3 cmp ps";
-    if !has(&tools.split(' ').collect::<Vec<_>>()) || !common::may_unshare("-Urnm") {
+/// The labs with these numbers; `prepare` may leave a block out.
+fn follow_the_labs(numbers: RangeInclusive<u32>, prepare: fn(Block) -> Option<Block>) {
+    let tools =
+        "unshare nsenter setsid flock pkill mkfifo ip ss nstat nft nc python3 cmp ps strace \
+        tcpdump curl redis-benchmark nginx";
+    if !has(&tools.split_whitespace().collect::<Vec<_>>()) || !common::may_unshare("-Urnm") {
         return;
     }
+    let is_wanted = |block: &Block| {
+        let number = block.section.strip_prefix("## Lab ").and_then(|rest| rest.split('.').next());
+        number.map_or(false, |number| numbers.contains(&number.parse().unwrap()))
+    };
+    let blocks = blocks("labs/README.md").into_iter().filter(is_wanted).filter_map(prepare);
     let project = Project::copy();
-    follow("labs/README.md", blocks, || project.enter(&[]), Some(&project));
+    follow("labs/README.md", blocks.collect(), || project.enter(&[]), Some(&project));
+}
+
+// In two tests, which run at the same time.
+#[test]
+fn labs_1_to_7_are_true() {
+    follow_the_labs(1..=7, without_cargo_test);
 }
 
 #[test]
-fn the_labs_are_true() {
-    follow_the_labs(blocks("labs/README.md").into_iter().filter_map(without_cargo_test).collect());
+fn labs_8_to_14_are_true() {
+    follow_the_labs(8..=14, without_cargo_test);
 }
 
-#[ignore = "builds the tests seven times: make soak"]
+#[ignore = "builds the tests for each change: make soak"]
 #[test]
-fn the_labs_are_true_and_the_tests_notice_what_they_change() {
-    follow_the_labs(blocks("labs/README.md"));
+fn the_tests_notice_what_the_labs_change() {
+    follow_the_labs(1..=14, Some);
+}
+
+/// The table at the end: what the document states, and the labs that show it.
+#[test]
+fn each_lab_that_the_table_names_is_there_and_runs_something() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/README.md")).unwrap();
+    let table = text.split_once("\n| section | the document").unwrap().1;
+    let blocks = blocks("labs/README.md");
+    let rows = table.lines().filter(|line| {
+        line.starts_with("| 2.") || line.starts_with("| 3.") || line.starts_with("| 4 ")
+    });
+    let mut number_of_rows = 0;
+    for row in rows {
+        let labs = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        let labs = labs.split("](").next().unwrap().trim_start_matches('[');
+        for lab in labs.split(", ") {
+            let section = format!("## Lab {lab}. ");
+            let runs =
+                |block: &&Block| block.section.starts_with(&section) && block.language == "console";
+            assert!(blocks.iter().filter(runs).count() > 2, "{row}: there is no lab {lab}");
+        }
+        number_of_rows += 1;
+    }
+    assert_eq!(number_of_rows, 43, "one row of the document's statements each");
 }
 
 #[test]
