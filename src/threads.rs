@@ -137,7 +137,9 @@ mod tests {
         let together = Arc::new(Barrier::new(number));
         for _ in 0..number {
             let together = Arc::clone(&together);
-            threads.spawn(move || drop(together.wait()));
+            threads.spawn(move || {
+                together.wait();
+            });
         }
         threads.wait_below(1);
     }
