@@ -60,6 +60,8 @@ fn three_terminals_share_a_network_that_goes_with_the_last_of_them() {
     }
     assert_ne!(std::fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap(), network);
     assert_eq!(first.type_in("id -u"), "0");
+    let again = first.type_in("labs/enter");
+    assert_eq!(again, "labs/enter: this terminal has entered already");
     assert_eq!(second.type_in("tcp-server -q &"), "tcp-server ready on 127.0.0.1:8888");
     assert_eq!(third.type_in("tcp-client -q"), "Received: Hello, server!");
 
