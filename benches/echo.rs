@@ -212,7 +212,7 @@ fn summary(values: impl Iterator<Item = f64>) -> Option<[f64; 3]> {
 /// A line for one figure of a contestant. The ratio to the first contestant is taken round by round,
 /// because what slows the machine for a while slows both.
 fn print(json: bool, row: &Row, at: usize, (name, _, own): &Contestant, first: &[Vec<Figure>]) {
-    let (what, number, unit) = (row.0, row.1, own[0][at].0);
+    let (Row(what, number, ..), unit) = (row, own[0][at].0);
     let ratios = own.iter().zip(first).filter_map(|(own, first)| Some(own[at].1? / first[at].1?));
     let (value, ratio) = (summary(own.iter().filter_map(|own| own[at].1)), summary(ratios));
     if json {
@@ -251,14 +251,16 @@ fn main() {
         }
     }
     let has_python = Command::new("python3").arg("--version").output().is_ok();
-    for row in ROWS.iter().filter(|row| row.0.contains(&only)) {
-        let peers = peers.iter().map(String::as_str).filter(|_| row.2[0] == FLOOR);
-        let all = row.2.iter().copied().chain(peers).map(contestant);
+    for row @ Row(_, number, contestants, measure) in
+        ROWS.iter().filter(|row| row.0.contains(&only))
+    {
+        let peers = peers.iter().map(String::as_str).filter(|_| contestants[0] == FLOOR);
+        let all = contestants.iter().copied().chain(peers).map(contestant);
         let mut all: Vec<_> =
             all.filter(|(_, words, _)| has_python || words[0] != "python3").collect();
         for _ in 0..rounds {
             for (_, command, figures) in &mut all {
-                figures.push((row.3)(command, row.1));
+                figures.push(measure(command, *number));
             }
         }
         for at in 0..all[0].2[0].len() {
