@@ -4,16 +4,11 @@ import sys
 import threading
 import time
 
+from pair import pair
+
 NUMBERS = 20
-protocol = socket.SOCK_STREAM if sys.argv[1] == 'tcp' else socket.SOCK_DGRAM
-receiver = socket.socket(socket.AF_INET, protocol)
-receiver.bind(('127.0.0.1', 0))
-sender = socket.socket(socket.AF_INET, protocol)
+sender, receiver = pair(sys.argv[1])
 if sys.argv[1] == 'tcp':
-    receiver.listen()
-sender.connect(receiver.getsockname())
-if sys.argv[1] == 'tcp':
-    receiver, addr = receiver.accept()
     sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 receiver.settimeout(2)
 begin = time.monotonic()

@@ -1,16 +1,9 @@
 # Sends three messages in three sends, then looks at what recv returns: three_sends.py tcp or udp
-import socket
 import sys
 
-protocol = socket.SOCK_STREAM if sys.argv[1] == 'tcp' else socket.SOCK_DGRAM
-receiver = socket.socket(socket.AF_INET, protocol)
-receiver.bind(('127.0.0.1', 0))
-sender = socket.socket(socket.AF_INET, protocol)
-if sys.argv[1] == 'tcp':
-    receiver.listen()
-sender.connect(receiver.getsockname())
-if sys.argv[1] == 'tcp':
-    receiver, addr = receiver.accept()
+from pair import pair
+
+sender, receiver = pair(sys.argv[1])
 for message in b'one', b'two', b'three':
     sender.send(message)
 received = 0

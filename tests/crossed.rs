@@ -74,7 +74,7 @@ fn the_tcp_clients_of_a_class_get_back_from_tcp_server_what_they_send() {
         ("perl tests/foreign/client.pl tcp HOST PORT LENGTH", true),
         ("node tests/foreign/tcp_client.js HOST PORT", true),
     ] {
-        if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
+        if !has(&[command.split(' ').next().unwrap()]) {
             continue;
         }
         for text in ["Hello, server!\n", "你好\n"] {
@@ -98,7 +98,7 @@ fn the_udp_clients_of_a_class_get_back_from_udp_server_what_they_send() {
         "perl tests/foreign/client.pl udp HOST PORT LENGTH",
         "node tests/foreign/udp_client.js HOST PORT",
     ] {
-        if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
+        if !has(&[command.split(' ').next().unwrap()]) {
             continue;
         }
         for text in ["Hello, server!\n", "你好\n"] {
@@ -158,7 +158,7 @@ fn curl_gets_its_request_back_and_waits_for_more() {
 
 /// Starts another server, if it is installed, and reads its port from the first line that names one of 127.0.0.1.
 fn foreign_server(command: &str) -> Option<(Running, SocketAddr)> {
-    if !has(&command.split(' ').take(1).collect::<Vec<_>>()) {
+    if !has(&[command.split(' ').next().unwrap()]) {
         return None;
     }
     let mut running = spawn(command, SocketAddr::from(([127, 0, 0, 1], 0)), 0);

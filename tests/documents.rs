@@ -11,10 +11,10 @@
 
 mod common;
 
-use common::{has, lines, output, skip, Project, PATIENCE};
+use common::{has, kill_group, lines, output, Project, PATIENCE};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -65,47 +65,6 @@ fn blocks(name: &str) -> Vec<Block> {
     blocks
 }
 
-/// What the documents call, beside what every system has; of nc that of OpenBSD.
-const TOOLS: &str = "unshare nsenter setsid pkill ip ss strace tcpdump nc.openbsd python3 cmp";
-
-/// A network of its own, so that port 8888 is free and nothing leaves it, with its own list of further
-/// ones (`ip netns`); all of it ends with its only process.
-struct Network(Child);
-
-impl Network {
-    fn new() -> Option<Network> {
-        let script = "mkdir -p /run/netns && mount -t tmpfs lab /run/netns && \
-            ip link set lo up && echo ready && exec cat";
-        let mut unshare = Command::new("unshare");
-        unshare.args(["-nm", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = unshare.stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if line != "ready\n" {
-            skip("only root may make the network in which the labs run");
-            let _ = child.wait();
-            return None;
-        }
-        Some(Network(child))
-    }
-
-    /// A shell in it.
-    fn shell(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--net", "--mount", "--wd", "--target", &self.0.id().to_string(), "setsid"]);
-        // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
-        command.args(["env", "--default-signal=INT", "bash", "--norc", "--noprofile"]);
-        command
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Changes a file as a diff says, and returns what it was.
 fn change(project: &Project, diff: &Block) -> (PathBuf, String) {
     let side = |other: char| {
@@ -123,7 +82,7 @@ fn change(project: &Project, diff: &Block) -> (PathBuf, String) {
 const END: &str = "\u{1}the command has ended";
 
 struct Terminal {
-    /// The process that was started: the shell, or labs/enter around it.
+    /// labs/enter, around the shell.
     outer: Child,
     shell: u32,
     keyboard: ChildStdin,
@@ -137,10 +96,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn new(mut command: Command) -> Terminal {
+    fn new(project: &Project) -> Terminal {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let pipe = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join(pipe);
+        let mut command = project.enter(&[]);
         command.env("PYTHONUNBUFFERED", "1").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut outer = command.spawn().unwrap();
@@ -271,8 +231,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let group = format!("-{}", self.outer.id());
-        output(Command::new("sh").args(["-c", "kill -KILL \"$0\"", &group]));
+        kill_group(self.outer.id());
         let _ = self.outer.wait();
         let _ = fs::remove_file(&self.pipe);
     }
@@ -307,11 +266,15 @@ fn without_cargo_test(mut block: Block) -> Option<Block> {
     Some(block).filter(|block| !block.lines.is_empty())
 }
 
-/// Runs the blocks of a document, each section in terminals of its own, which are what `shell` starts.
-fn follow(name: &str, blocks: Vec<Block>, shell: impl Fn() -> Command, project: Option<&Project>) {
+/// Runs the blocks of a document in a copy of the project, each section in terminals of its own.
+fn follow(name: &str, tools: &[&str], blocks: Vec<Block>) {
+    let needed = ["nsenter", "setsid", "flock", "pkill", "mkfifo"];
+    if !has(&[&needed, tools].concat()) || !common::may_unshare("-Urnm") {
+        return;
+    }
+    let project = Project::copy();
     let (mut terminals, mut section, mut run) = (HashMap::new(), "", 0);
     let mut changed: Vec<(PathBuf, String)> = Vec::new();
-    let mut every_terminal: Vec<&Block> = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         if let Some(reason) = &block.not_run {
             println!("{}: not run: {reason}", block.place);
@@ -325,18 +288,10 @@ fn follow(name: &str, blocks: Vec<Block>, shell: impl Fn() -> Command, project: 
         }
         run += 1;
         if block.language == "diff" {
-            changed.push(change(project.unwrap(), block));
+            changed.push(change(&project, block));
             continue;
         }
-        if block.terminal == "every terminal" {
-            every_terminal.push(block);
-            continue;
-        }
-        let terminal = terminals.entry(&block.terminal).or_insert_with(|| {
-            let mut terminal = Terminal::new(shell());
-            every_terminal.iter().for_each(|block| terminal.run(block, false));
-            terminal
-        });
+        let terminal = terminals.entry(&block.terminal).or_insert_with(|| Terminal::new(&project));
         let later = &blocks[number + 1..];
         let goes_on = later
             .iter()
@@ -350,29 +305,18 @@ fn follow(name: &str, blocks: Vec<Block>, shell: impl Fn() -> Command, project: 
 
 #[test]
 fn the_readme_is_true() {
-    if !has(&TOOLS.split(' ').collect::<Vec<_>>()) {
-        return;
-    }
-    if let Some(network) = Network::new() {
-        follow("README.md", blocks("README.md"), || network.shell(), None);
-    }
+    follow("README.md", &[], blocks("README.md"));
 }
 
 /// The labs with these numbers; `prepare` may leave a block out.
 fn follow_the_labs(numbers: RangeInclusive<u32>, prepare: fn(Block) -> Option<Block>) {
-    let tools =
-        "unshare nsenter setsid flock pkill mkfifo ip ss nstat nft nc python3 cmp ps strace \
-        tcpdump curl redis-benchmark nginx";
-    if !has(&tools.split_whitespace().collect::<Vec<_>>()) || !common::may_unshare("-Urnm") {
-        return;
-    }
     let is_wanted = |block: &Block| {
         let number = block.section.strip_prefix("## Lab ").and_then(|rest| rest.split('.').next());
         number.map_or(false, |number| numbers.contains(&number.parse().unwrap()))
     };
     let blocks = blocks("labs/README.md").into_iter().filter(is_wanted).filter_map(prepare);
-    let project = Project::copy();
-    follow("labs/README.md", blocks.collect(), || project.enter(&[]), Some(&project));
+    let tools = "ss nstat nft nc python3 cmp ps strace tcpdump curl redis-benchmark nginx";
+    follow("labs/README.md", &tools.split(' ').collect::<Vec<_>>(), blocks.collect());
 }
 
 // In three tests, which run at the same time.

@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::{has, lines, may_unshare, output, stderr, stdout, Project, Running, PATIENCE};
+use common::{
+    has, kill_group, lines, may_unshare, output, stderr, stdout, Project, Running, PATIENCE,
+};
 use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -40,8 +42,7 @@ impl Terminal {
 
     /// Closes the window: all that was started from it is killed, and nothing can be tidied up.
     fn close(self) {
-        let group = format!("kill -KILL -{}", self.process.0.id());
-        assert!(output(Command::new("sh").args(["-c", &group])).status.success());
+        assert!(kill_group(self.process.0.id()));
     }
 }
 

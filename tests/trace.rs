@@ -139,7 +139,7 @@ fn a_connect_that_hangs_shows_what_it_hangs_in() {
     let _queued = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
     let mut command = Command::new(program_path("tcp-client"));
     command.args(["--timeout=0", &address.to_string()]).stderr(Stdio::piped());
-    let mut hanging = Running(command.spawn().unwrap());
+    let mut hanging = Running::start(&mut command);
     let trace = lines(hanging.0.stderr.take().unwrap());
     for line in ["1 create     TCP, IPv4".to_owned(), format!("4 connect    {address}")] {
         assert_eq!(trace.recv_timeout(PATIENCE), Ok(format!("tcp-client: {line}")));

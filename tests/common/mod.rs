@@ -207,6 +207,12 @@ pub fn set_stopped(id: u32, stopped: bool) {
     }
 }
 
+/// Kills all processes of the group that `id` leads, as setsid(1) makes one; whether there were any.
+#[cfg(unix)]
+pub fn kill_group(id: u32) -> bool {
+    output(Command::new("sh").args(["-c", &format!("kill -KILL -{id}")])).status.success()
+}
+
 /// A client through `assert_cmd`, ended when it takes too long.
 pub fn client(program: &str) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::cargo_bin(program).unwrap();
