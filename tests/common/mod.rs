@@ -58,7 +58,8 @@ impl Server {
         let ready = lines(child.stdout.take().unwrap()).recv_timeout(PATIENCE);
         let ready = ready.unwrap_or_else(|_| {
             let _ = child.kill();
-            panic!("no `ready on` line; stderr: {:?}", trace.iter().collect::<Vec<_>>());
+            let trace: Vec<_> = trace.iter().collect();
+            panic!("it printed no line `NAME ready on ADDRESS`; on standard error: {trace:?}");
         });
         let address = ready.split_once(" ready on ").expect(&ready).1.parse().expect(&ready);
         Server { child, address, trace, seen: Vec::new() }
@@ -119,7 +120,7 @@ impl Drop for Server {
 }
 
 /// Waits until `child` ends; `None` when that takes too long.
-fn wait(child: &mut Child) -> Option<ExitStatus> {
+pub fn wait(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
@@ -317,7 +318,7 @@ impl Project {
         let name = format!("网络 labs {} {}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let project = Project(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
         std::fs::create_dir_all(project.0.join("target")).unwrap();
-        let parts = ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "labs"];
+        let parts = ["Cargo.toml", "Cargo.lock", "src", "examples", "tests", "benches", "labs"];
         let mut copy = Command::new("cp");
         copy.arg("-r").args(parts).arg(&project.0).current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(output(&mut copy).status.success());

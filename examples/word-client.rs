@@ -1,0 +1,56 @@
+//! word-client: sends the words of MESSAGE, and prints each reply on a line of its own.
+#![forbid(unsafe_code)]
+
+use std::io::{BufReader, Error};
+use std::net::{Shutdown, TcpStream};
+use std::process::ExitCode;
+
+mod word;
+use socket_lab::program::{self, cannot, print, Failure};
+use socket_lab::{address::resolve_server, arguments::Arguments, step, trace::printable};
+use word::{read_word, write_word};
+
+const USAGE: &str = "\
+Usage: word-client [OPTIONS] [ADDRESS] [MESSAGE]
+
+Sends the words of MESSAGE, and prints each reply on a line of its own.
+
+  ADDRESS  HOST:PORT of the server [default: 127.0.0.1:8888]
+  MESSAGE  words with spaces between [default: hello 你好]
+
+Options:
+  -q, --quiet    no step lines
+  -h, --help     print this and end
+  -V, --version  print the version and end
+";
+
+fn main() -> ExitCode {
+    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
+}
+
+fn run(args: &Arguments) -> Result<(), Failure> {
+    let server = resolve_server(args.text("ADDRESS"))?[0];
+    let words: Vec<&str> = args.text("MESSAGE").split_whitespace().collect();
+    if words.iter().any(|word| word.len() > u16::MAX.into()) {
+        return Err(Failure::usage("a word is too long", "it may have 65535 bytes"));
+    }
+    let cannot_connect = |error: Error| cannot("connect to", server, &error);
+    let cannot_send = |error: Error| cannot("send to", server, &error);
+    let cannot_receive = |error: Error| cannot("receive from", server, &error);
+    let client_socket = TcpStream::connect(server).map_err(cannot_connect)?;
+    for word in &words {
+        step!("6 transfer", "sending {} bytes: {}", word.len(), printable(word.as_bytes()));
+        write_word(&client_socket, word).map_err(cannot_send)?;
+    }
+    client_socket.shutdown(Shutdown::Write).map_err(cannot_send)?;
+    let mut source = BufReader::new(&client_socket);
+    for word in &words {
+        match read_word(&mut source).map_err(cannot_receive)? {
+            Some(reply) => print(format!("{reply}\n").as_bytes())?,
+            None => {
+                return Err(Failure::new(format!("no reply to '{word}'"), "look at the server"))
+            }
+        }
+    }
+    Ok(())
+}
