@@ -24,8 +24,12 @@ for file in files:
     tcp, udp = ports('tcp', '5 establish', number, text), ports('udp', '2 bind', number, text)
     # Two students with the same port of TCP and the same of UDP: that is no chance.
     copied = {owners.setdefault(pair, number) for pair in itertools.product(tcp, udp)} - {number}
-    result = 'done' if tcp and udp else 'no whole conversation over ' + ('UDP' if tcp else 'TCP')
-    result = f'the same ports as {", ".join(sorted(copied))}' if copied else result
+    missing = [name for name, found in (('TCP', tcp), ('UDP', udp)) if not found]
+    result = 'done'
+    if missing:
+        result = 'no whole conversation over ' + ' or '.join(missing)
+    elif copied:
+        result = 'the same ports as ' + ', '.join(sorted(copied))
     all_right = all_right and result == 'done'
     print(f'{number}: {result}')
 if not files:

@@ -208,6 +208,38 @@ fn check_udp_ping(program: &Path) -> Result<(), String> {
     compare(sent, expected.as_bytes(), "exit code 0", (printed.collect::<String>().into(), end))
 }
 
+/// The code that the text of an exercise begins with.
+fn skeletons() -> Vec<String> {
+    let labs = concat!(env!("CARGO_MANIFEST_DIR"), "/labs/README.md");
+    let labs = std::fs::read_to_string(labs).unwrap();
+    let blocks = labs.split("```rust\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_solution_is_its_skeleton_with_the_gaps_filled() {
+    let skeletons = skeletons();
+    for (number, file) in [
+        (0, "count-server.rs"),
+        (1, "word/mod.rs"),
+        (2, "word-server.rs"),
+        (2, "word-client.rs"),
+        (3, "udp-ping.rs"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
+        let solution = std::fs::read_to_string(path).unwrap();
+        assert!(solution.lines().count() < 60, "{file} is no small program any more");
+        let mut lines = solution.lines();
+        for line in skeletons[number].lines().filter(|line| !line.contains("todo!")) {
+            assert!(
+                lines.any(|other| other == line),
+                "{file}: not there, or not in this order: {line}"
+            );
+        }
+    }
+    assert_eq!(skeletons.len(), 4);
+}
+
 /// Mistakes of students: the exercise, the line of its solution, what stands there instead, and what the
 /// check's sentence says of it.
 const MISTAKES: &[[&str; 5]] = &[
@@ -365,6 +397,13 @@ fn each_mistake_is_found_and_told() {
         std::fs::write(folder.join("main.rs"), program.replace(line, instead)).unwrap();
         std::fs::write(folder.join("word/mod.rs"), word.replace(line, instead)).unwrap();
     }
+    // What a student begins with can be built too, but does nothing yet.
+    let folder = project.0.join("src/bin/skeleton");
+    std::fs::create_dir_all(folder.join("word")).unwrap();
+    let skeletons = skeletons();
+    let main = skeletons[0].clone() + &skeletons[2];
+    std::fs::write(folder.join("main.rs"), main).unwrap();
+    std::fs::write(folder.join("word/mod.rs"), &skeletons[1]).unwrap();
     let mut build = Command::new("cargo");
     build.args(["build", "--quiet", "--bins", "--target-dir", "target"]).current_dir(&project.0);
     build.env("RUSTFLAGS", "-A warnings");
