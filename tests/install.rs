@@ -6,7 +6,7 @@
 mod common;
 
 use common::{has, may_unshare, stderr, stdout};
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -35,14 +35,8 @@ fn without_a_network_cargo_install_puts_the_four_programs_on_the_path() {
     let root = place.join("root");
     let output = without_a_network(&place, "cargo install --path . --root \"$ROOT\"");
     assert!(output.status.success(), "{}", stderr(&output));
-    let mut installed: Vec<String> = read_dir(root.join("bin"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    installed.sort();
-    assert_eq!(installed, ["tcp-client", "tcp-server", "udp-client", "udp-server"]);
-    for program in installed {
-        let output = Command::new(&program).arg("--version").env("PATH", root.join("bin")).output();
+    for program in ["tcp-client", "tcp-server", "udp-client", "udp-server"] {
+        let output = Command::new(program).arg("--version").env("PATH", root.join("bin")).output();
         let expected = format!("{program} {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(stdout(&output.unwrap()), expected);
     }
