@@ -12,7 +12,7 @@
 mod common;
 
 use common::{has, kill_group, lines, output, Project, PATIENCE};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -316,6 +316,11 @@ fn the_readme_is_true() {
     follow("README.md", &[], blocks("README.md"));
 }
 
+#[test]
+fn the_teachers_page_is_true() {
+    follow("labs/TEACHING.md", &["ss"], blocks("labs/TEACHING.md"));
+}
+
 /// The sections of the labs that are wanted; `prepare` may leave a block out.
 fn follow_the_labs(is_wanted: impl Fn(&str) -> bool, prepare: fn(Block) -> Option<Block>) {
     let blocks = blocks("labs/README.md").into_iter();
@@ -386,6 +391,28 @@ fn each_lab_that_the_table_names_is_there_and_runs_something() {
         number_of_rows += 1;
     }
     assert_eq!(number_of_rows, 43, "one row of the document's statements each");
+}
+
+/// The headings of the labs name sections; the teacher's page has them the other way round.
+#[test]
+fn the_teachers_page_has_the_labs_of_each_section() {
+    let read = |name: &str| {
+        fs::read_to_string(format!("{}/labs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let (labs, page) = (read("README.md"), read("TEACHING.md"));
+    let mut expected = BTreeMap::<&str, Vec<String>>::new();
+    for (number, lab) in (1..).zip(labs.split("\n## Lab ").skip(1)) {
+        let sections = lab.lines().nth(2).unwrap().split_once("section").unwrap().1;
+        let words = sections.split(|c| c == ' ' || c == ',');
+        for section in words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+            expected.entry(section).or_default().push(number.to_string());
+        }
+    }
+    for (section, labs) in &expected {
+        let row = format!("\n| {section} | {} |\n", labs.join(", "));
+        assert!(page.contains(&row), "not there: {row}");
+    }
+    assert_eq!(expected.len(), 7);
 }
 
 #[test]
