@@ -1,7 +1,7 @@
 //! word-client: sends the words of MESSAGE, and prints each reply on a line of its own.
 #![forbid(unsafe_code)]
 
-use std::io::{BufReader, Error};
+use std::io::{self, BufReader};
 use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
 
@@ -34,23 +34,26 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     if words.iter().any(|word| word.len() > u16::MAX.into()) {
         return Err(Failure::usage("a word is too long", "it may have 65535 bytes"));
     }
-    let cannot_connect = |error: Error| cannot("connect to", server, &error);
-    let cannot_send = |error: Error| cannot("send to", server, &error);
-    let cannot_receive = |error: Error| cannot("receive from", server, &error);
+    let cannot_connect = |error| cannot("connect to", server, &error);
     let client_socket = TcpStream::connect(server).map_err(cannot_connect)?;
-    for word in &words {
-        step!("6 transfer", "sending {} bytes: {}", word.len(), printable(word.as_bytes()));
-        write_word(&client_socket, word).map_err(cannot_send)?;
-    }
-    client_socket.shutdown(Shutdown::Write).map_err(cannot_send)?;
+    // The server may close early: then a send fails, but what it has answered is still there to be read.
+    let _ = send(&client_socket, &words);
     let mut source = BufReader::new(&client_socket);
     for word in &words {
-        match read_word(&mut source).map_err(cannot_receive)? {
-            Some(reply) => print(format!("{reply}\n").as_bytes())?,
-            None => {
-                return Err(Failure::new(format!("no reply to '{word}'"), "look at the server"))
-            }
-        }
+        let reply =
+            read_word(&mut source).map_err(|error| cannot("receive from", server, &error))?;
+        let nothing =
+            || Failure::new(format!("no reply to {word}"), "look at the server's terminal");
+        print(format!("{}\n", reply.ok_or_else(nothing)?).as_bytes())?;
     }
     Ok(())
+}
+
+/// Sends all words, and says that no more will come.
+fn send(client_socket: &TcpStream, words: &[&str]) -> io::Result<()> {
+    for word in words {
+        step!("6 transfer", "sending {} bytes: {}", word.len(), printable(word.as_bytes()));
+        write_word(client_socket, word)?;
+    }
+    client_socket.shutdown(Shutdown::Write)
 }

@@ -89,6 +89,12 @@ impl Server {
         }
     }
 
+    /// What it has written to stderr until now.
+    pub fn said(&mut self) -> &[String] {
+        self.seen.extend(self.trace.try_iter());
+        &self.seen
+    }
+
     /// Closes our end of its stderr.
     pub fn forget_trace(&mut self) {
         self.trace = channel().1;
