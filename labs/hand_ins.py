@@ -26,7 +26,9 @@ for file in files:
     copied = {owners.setdefault(pair, number) for pair in itertools.product(tcp, udp)} - {number}
     missing = [name for name, found in (('TCP', tcp), ('UDP', udp)) if not found]
     result = 'done'
-    if missing:
+    if number not in text:
+        result = f'{number} is nowhere in it'
+    elif missing:
         result = 'no whole conversation over ' + ' or '.join(missing)
     elif copied:
         result = 'the same ports as ' + ', '.join(sorted(copied))

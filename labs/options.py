@@ -10,6 +10,7 @@ try:
 except OSError as error:
     print('setting SO_ACCEPTCONN:', error)
 udp = socket(AF_INET, SOCK_DGRAM)
+# For UDP, connect sends nothing: it stores the address, and the socket hears of errors from there.
 udp.connect(('127.0.0.1', 9999))
 udp.send(b'anybody?')
 print('SO_ERROR after a datagram that nobody wanted:', udp.getsockopt(SOL_SOCKET, SO_ERROR))

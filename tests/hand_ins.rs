@@ -65,8 +65,8 @@ fn a_hand_in_that_lacks_something_or_is_a_copy_is_told() {
     };
     let copy = ("1001", whole("1001"));
     for (second, said) in [
-        (String::new(), "no whole conversation over TCP or UDP"),
-        (whole("1001"), "no whole conversation over TCP or UDP"),
+        (String::new(), "1002 is nowhere in it"),
+        (whole("1001"), "1002 is nowhere in it"),
         (without("tcp-"), "no whole conversation over TCP"),
         (without("tcp-client"), "no whole conversation over TCP"),
         (without("tcp-server"), "no whole conversation over TCP"),

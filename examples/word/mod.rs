@@ -17,7 +17,7 @@ pub fn read_word(source: &mut BufReader<&TcpStream>) -> io::Result<Option<String
     String::from_utf8(word).map(Some).map_err(|error| Error::new(ErrorKind::InvalidData, error))
 }
 
-/// Sends a word. In one piece: the second of two small ones may wait for the first (Nagle, RFC 896).
+/// Sends a word, with one send: a second small one may wait until the first is acknowledged (Nagle, RFC 896).
 pub fn write_word(mut target: &TcpStream, word: &str) -> io::Result<()> {
     let length = u16::try_from(word.len());
     let length = length.map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
