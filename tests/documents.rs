@@ -403,7 +403,7 @@ fn the_teachers_page_has_the_labs_of_each_section() {
     let mut expected = BTreeMap::<&str, Vec<String>>::new();
     for (number, lab) in (1..).zip(labs.split("\n## Lab ").skip(1)) {
         let sections = lab.lines().nth(2).unwrap().split_once("section").unwrap().1;
-        let words = sections.split(|c| c == ' ' || c == ',');
+        let words = sections.split([' ', ',']);
         for section in words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
             expected.entry(section).or_default().push(number.to_string());
         }
