@@ -4,7 +4,7 @@
 //! it, `⏎` ends a line that is typed into a program, `^D` ends what is typed, `^C` is Ctrl-C, and all else
 //! is output, in which `…` stands for anything (a line of it for any lines). `# terminal 2` at the top says
 //! which terminal; a heading closes all of them. A block ```` ```diff ```` changes the file that its first
-//! line names. The text `Not run by the tests:` and a reason above a block leaves it out.
+//! line names. A comment `<!-- Not run by the tests: REASON -->` above a block leaves it out.
 #![cfg(target_os = "linux")] // What the labs show of the system is Linux's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::pedantic)]
@@ -52,7 +52,7 @@ fn blocks(name: &str) -> Vec<Block> {
             if label.is_some() {
                 lines.remove(0);
             }
-            let not_run = above.strip_prefix("Not run by the tests: ").map(str::to_owned);
+            let not_run = above.strip_prefix("<!-- Not run by the tests: ").map(str::to_owned);
             let (section, language) = (section.clone(), language.to_owned());
             let terminal = label.unwrap_or_default();
             // tests/exercises.rs looks at what is Rust.
