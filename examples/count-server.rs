@@ -25,7 +25,7 @@ Options:
 ";
 
 fn main() -> ExitCode {
-    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
+    program::main("count-server", USAGE, run)
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {

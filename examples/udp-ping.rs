@@ -22,7 +22,7 @@ Options:
 ";
 
 fn main() -> ExitCode {
-    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
+    program::main("udp-ping", USAGE, run)
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {

@@ -26,7 +26,7 @@ Options:
 ";
 
 fn main() -> ExitCode {
-    program::main(env!("CARGO_BIN_NAME"), USAGE, run)
+    program::main("word-server", USAGE, run)
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {

@@ -66,6 +66,23 @@ fn udp_ping() {
     check_exercise("udp-ping");
 }
 
+#[ignore = "waits ten times one second for a reply that does not come: make soak"]
+#[test]
+fn udp_ping_fails_when_no_reply_comes_at_all() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let (mut buffer, mut pings) = ([0; 1024], 0);
+    let mut client = Client::start(&solution("udp-ping"), &[&address]);
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    while pings < 10 && silent.recv_from(&mut buffer).is_ok() {
+        pings += 1;
+    }
+    let expected: String = (1..=10).map(|number| format!("{number}: no reply\n")).collect();
+    let (printed, end) = client.finish();
+    assert_eq!(String::from_utf8_lossy(&printed), expected + "10 sent, 0 received\n");
+    assert_eq!(end, "exit code 1");
+}
+
 fn check_count_server(program: &Path) -> Result<(), String> {
     check_server(program, |server| {
         let other = server.connect();
@@ -160,6 +177,10 @@ fn check_word_client(program: &Path) -> Result<(), String> {
     if cfg!(target_os = "linux") {
         let (message, sent) = ("hello ".repeat(10_000), "one reply to 10000 words, and the end");
         check_word_client_with(program, &message, close_early, sent, "olleh\n", 1)?;
+        // Nor can a word so long be an argument everywhere.
+        let sent = "it the arguments 127.0.0.1:1 and a word of 65536 bytes";
+        let mut client = Client::start(program, &["127.0.0.1:1", &"x".repeat(65_536)]);
+        compare(sent, b"", "exit code 2", client.finish())?;
     }
     Ok(())
 }
@@ -410,6 +431,13 @@ const MISTAKES: &[[&str; 5]] = &[
         "u16::try_from(word.len())",
         "u16::try_from(word.chars().count())",
         "came '\\x00\\x05hello\\x00\\x02你好",
+    ],
+    [
+        "word-client",
+        "cuts the length of a word that is too long",
+        "word.len() > u16::MAX.into()",
+        "word.is_empty()",
+        "a word of 65536 bytes; expected exit code 2; came exit code 1",
     ],
     [
         "word-client",
