@@ -239,13 +239,13 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String>
         if addr != from {
             return Err(format!("sent {sent}; expected {ping} from {from}; it came from {addr}"));
         }
-        let replies: &[(&UdpSocket, &str)] = match number {
-            1 => &[(server, "ping 1"), (server, "ping 1")],
-            2 => &[],
-            3 => &[(server, "ping 2")],
-            5 => &[(&stranger, "ping 5")],
-            6 => &[(&stranger, "ping 6"), (server, "ping 6")],
-            _ => &[(server, &ping)],
+        let replies: Vec<(&UdpSocket, &str)> = match number {
+            1 => vec![(server, "ping 1"), (server, "ping 1")],
+            2 => vec![],
+            3 => vec![(server, "ping 2")],
+            5 => vec![(&stranger, "ping 5")],
+            6 => vec![(&stranger, "ping 6"), (server, "ping 6")],
+            _ => vec![(server, &ping)],
         };
         sent = match number {
             1 => "the reply to ping 1, and a copy of it",
