@@ -68,7 +68,7 @@ fn udp_ping() {
 
 #[ignore = "waits ten times one second for a reply that does not come: make soak"]
 #[test]
-fn udp_ping_fails_when_no_reply_comes_at_all() {
+fn a_ping_without_any_reply_fails() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let (mut buffer, mut pings) = ([0; 1024], 0);
