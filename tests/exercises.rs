@@ -228,7 +228,7 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String>
                 (Err(_), Some(addr)) if number == 6 => drop(stranger.send_to(b"ping 5", addr)),
                 _ => (),
             }
-            let ended = client.0 .0.try_wait().unwrap().is_some();
+            let ended = client.running.0.try_wait().unwrap().is_some();
             if ended || Instant::now() > deadline {
                 let end = if ended { client.finish().1 } else { no_end() };
                 return compare(sent, ping.as_bytes(), "", (Vec::new(), end));
@@ -239,22 +239,24 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String>
         if addr != from {
             return Err(format!("sent {sent}; expected {ping} from {from}; it came from {addr}"));
         }
-        let replies: Vec<(&UdpSocket, &str)> = match number {
-            1 => vec![(server, "ping 1"), (server, "ping 1")],
-            2 => vec![],
-            3 => vec![(server, "ping 2")],
-            5 => vec![(&stranger, "ping 5")],
-            6 => vec![(&stranger, "ping 6"), (server, "ping 6")],
-            _ => vec![(server, &ping)],
+        let (text, replies): (&str, Vec<(&UdpSocket, &str)>) = match number {
+            1 => (
+                "the reply to ping 1, and a copy of it",
+                vec![(server, "ping 1"), (server, "ping 1")],
+            ),
+            2 => ("no reply to ping 2", vec![]),
+            3 => ("no reply to ping 3, but then the one to ping 2", vec![(server, "ping 2")]),
+            5 => (
+                "no reply to ping 5, but a stranger's, again and again",
+                vec![(&stranger, "ping 5")],
+            ),
+            6 => (
+                "a stranger's reply to ping 6, then the server's",
+                vec![(&stranger, "ping 6"), (server, "ping 6")],
+            ),
+            _ => ("the reply", vec![(server, &ping)]),
         };
-        sent = match number {
-            1 => "the reply to ping 1, and a copy of it",
-            2 => "no reply to ping 2",
-            3 => "no reply to ping 3, but then the one to ping 2",
-            5 => "no reply to ping 5, but a stranger's, again and again",
-            6 => "a stranger's reply to ping 6, then the server's",
-            _ => "the reply",
-        };
+        sent = text;
         for (socket, reply) in replies {
             socket.send_to(reply.as_bytes(), addr).unwrap();
         }
@@ -568,7 +570,10 @@ fn last_words(lines: &[String]) -> String {
 }
 
 /// A client and what it says on standard error.
-struct Client(Running, Receiver<String>);
+struct Client {
+    running: Running,
+    stderr: Receiver<String>,
+}
 
 impl Client {
     fn start(program: &Path, args: &[&str]) -> Client {
@@ -576,21 +581,21 @@ impl Client {
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Running::start(&mut command);
         let stderr = lines(running.0.stderr.take().unwrap());
-        Client(running, stderr)
+        Client { running, stderr }
     }
 
     /// What it printed, and how it ended.
     fn finish(&mut self) -> (Vec<u8>, String) {
-        let end = wait(&mut self.0 .0);
+        let end = wait(&mut self.running.0);
         let end = end.map(|status| format!("exit code {}", status.code().unwrap_or(-1)));
-        let _ = self.0 .0.kill();
+        let _ = self.running.0.kill();
         let mut printed = Vec::new();
-        self.0 .0.stdout.take().unwrap().read_to_end(&mut printed).unwrap();
+        self.running.0.stdout.take().unwrap().read_to_end(&mut printed).unwrap();
         (printed, end.unwrap_or_else(no_end))
     }
 
     fn last_words(&self) -> String {
-        last_words(&self.1.try_iter().collect::<Vec<_>>())
+        last_words(&self.stderr.try_iter().collect::<Vec<_>>())
     }
 }
 

@@ -6,7 +6,7 @@
 mod common;
 
 use common::{has, may_unshare, stderr, stdout};
-use std::fs::read_to_string;
+use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -18,6 +18,15 @@ fn without_a_network(place: &Path, command: &str) -> Output {
     inside.env("CARGO_HOME", place.join("home")).env("CARGO_TARGET_DIR", place.join("target"));
     inside.env("ROOT", place.join("root"));
     inside.output().unwrap()
+}
+
+/// What is in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 fn place(name: &str) -> PathBuf {
@@ -35,7 +44,14 @@ fn without_a_network_cargo_install_puts_the_four_programs_on_the_path() {
     let root = place.join("root");
     let output = without_a_network(&place, "cargo install --path . --root \"$ROOT\"");
     assert!(output.status.success(), "{}", stderr(&output));
+    // Those of src/bin, where a student may have written more, and nothing else.
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin");
+    let programs: Vec<String> =
+        names(&source).iter().filter_map(|name| Some(name.strip_suffix(".rs")?.into())).collect();
+    let installed = names(&root.join("bin"));
+    assert_eq!(installed, programs);
     for program in ["tcp-client", "tcp-server", "udp-client", "udp-server"] {
+        assert!(installed.iter().any(|name| name == program), "{program}: {installed:?}");
         let output = Command::new(program).arg("--version").env("PATH", root.join("bin")).output();
         let expected = format!("{program} {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(stdout(&output.unwrap()), expected);
