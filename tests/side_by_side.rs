@@ -5,11 +5,17 @@
 //! lines share it, and where it calls a function of the same file, that one's body counts.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
+mod common;
+
 use std::fs::read_to_string;
 
 /// The document's steps, section 2.2.
 const STEPS: [&str; 7] =
     ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
+
+/// What it calls them.
+const STEPS_IN_CHINESE: [&str; 7] =
+    ["创建Socket", "绑定Socket", "监听连接", "发起连接", "建立连接", "数据传输", "断开连接"];
 
 /// What a statement of the Python contains, and what must stand in the Rust for it; `|` is "or".
 const PAIRS: [(&str, &str); 29] = [
@@ -317,6 +323,85 @@ fn a_socket_call_in_no_pair_is_noticed_wherever_it_stands() {
                 let wrong = compare((python_path, python), (rust_path, &changed.join("\n")));
                 assert!(!wrong.is_empty(), "{rust_path}:{}: {added}", at + 1);
             }
+        }
+    }
+}
+
+/// The rows of one side in the README's table of a protocol: step, section, Python, Rust.
+fn rows(program: &str) -> Vec<[String; 4]> {
+    let (protocol, side) = program.split_once('-').unwrap();
+    let rows = common::table(&format!("### {}", protocol.to_uppercase()), "Python");
+    let cells = |row: &Vec<String>| [0, 2, 3, 4].map(|cell| row[cell].trim_matches('`').to_owned());
+    rows.iter().filter(|row| row[1] == side).map(cells).collect()
+}
+
+/// Each statement of the samples that calls a socket has its row, with the Rust that does it.
+#[test]
+fn the_tables_of_the_readme_are_the_samples_and_the_programs() {
+    for [_, python, rust_path, rust] in &pages() {
+        let program = rust_path.trim_start_matches("src/bin/").trim_end_matches(".rs");
+        let (code, ours) = (Code::new(rust), of_rust(rust));
+        let rows = rows(program);
+        let mut left = rows.iter();
+        let mut step = 0;
+        for (number, statement) in of_python(python).iter().enumerate() {
+            step = STEPS.iter().position(|name| *name == statement.step).unwrap_or(step);
+            let text = &statement.text;
+            // What shows a state or an address is no step.
+            let calls = ["socket.socket(", "_socket.", "conn."];
+            if !calls.iter().any(|call| text.contains(call)) || text.starts_with("print(") {
+                continue;
+            }
+            let [their_step, section, their_python, their_rust] = left.next().unwrap();
+            assert_eq!(their_step, &format!("{} {}", STEPS[step], STEPS_IN_CHINESE[step]));
+            let expected = match program {
+                _ if text.contains("setsockopt") => "3.3",
+                "tcp-client" | "udp-client" => "3.2",
+                "tcp-server" if step < 5 => "3.1",
+                "tcp-server" => "4.1",
+                _ => "4",
+            };
+            assert_eq!(section, expected, "{text}");
+            assert_eq!(their_python, text);
+            let below = code.below(ours[number].line);
+            let found = code.find(&below, their_rust);
+            let (line, column) =
+                found.unwrap_or_else(|| panic!("{rust_path}: {text}: {their_rust}"));
+            // The whole call, and not a part of it.
+            let before = code.lines[line][..column].chars().last().unwrap_or(' ');
+            assert!(!before.is_alphanumeric() && !"._:".contains(before), "{their_rust}");
+            let calls = SOCKET_CALLS.iter().any(|call| their_rust.contains(call));
+            assert!(calls && their_rust.ends_with(')'), "{their_rust}");
+            if left.as_slice().first().map_or(false, |row| row[2].is_empty()) {
+                let only_rust = &left.next().unwrap()[3];
+                let is_known =
+                    |known: &(&str, &str, &str)| known.0 == program && known.1 == only_rust;
+                assert!(ONLY_RUST.iter().any(|known| is_known(known)), "{only_rust}");
+            }
+        }
+        assert!(left.next().is_none(), "{program}: more rows than statements: {rows:?}");
+    }
+}
+
+/// The first page of `cargo doc` leads to the line of each step.
+#[test]
+fn the_page_of_the_library_names_the_line_of_each_step() {
+    let library = read("src/lib.rs");
+    for (step, chinese) in STEPS.iter().zip(STEPS_IN_CHINESE) {
+        let line = library.lines().find(|line| line.contains(&format!("| {step} "))).unwrap();
+        let cells: Vec<&str> = line.trim_end_matches(" |").split('|').map(str::trim).collect();
+        assert_eq!(cells[1], format!("{step} {chinese}"));
+        let programs = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
+        for (program, cell) in programs.iter().zip(&cells[2..]) {
+            let text = read(&format!("src/bin/{program}.rs"));
+            let is_there = |begin: String| text.lines().position(|line| line.contains(&begin));
+            let found =
+                is_there(format!("//| {step} ")).or_else(|| is_there(format!("step!(\"{step}\"")));
+            let expected = found.map_or(String::new(), |line| (line + 1).to_string());
+            assert_eq!(*cell, expected, "{program} {step}");
+            let link =
+                format!("//! [{program}]: ../src/{}/{program}.rs.html", program.replace('-', "_"));
+            assert!(library.contains(&link), "{link}");
         }
     }
 }

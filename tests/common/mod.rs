@@ -315,6 +315,51 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Whether a line is as it is written, where `…` stands for anything.
+pub fn matches(written: &str, shown: &str) -> bool {
+    let mut parts = written.split('…');
+    let mut rest = match shown.strip_prefix(parts.next().unwrap()) {
+        Some(rest) => rest,
+        None => return false,
+    };
+    let parts: Vec<&str> = parts.collect();
+    for (number, part) in parts.iter().enumerate() {
+        let found =
+            if number + 1 == parts.len() { rest.strip_suffix(part).map(|_| "") } else { None };
+        match found.or_else(|| Some(&rest[rest.find(part)? + part.len()..])) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// The rows of the first table of README.md below a heading whose head names `column`, cell by cell.
+pub fn table(heading: &str, column: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let below = text.split_once(&format!("\n{heading}\n")).expect(heading).1;
+    let lines = below.lines().skip_while(|line| !line.starts_with('|') || !line.contains(column));
+    let cells = |row: &str| {
+        let row = row.strip_prefix('|').unwrap().strip_suffix('|').unwrap();
+        row.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    lines.take_while(|line| line.starts_with('|')).skip(2).map(cells).collect()
+}
+
+/// What one side has in a column of the README's table of a conversation as the machine sees it, in its
+/// order: the step, and the parts of the cell. Empty cells are left out.
+pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String>)> {
+    let columns = ["step", "side", "system calls", "on the wire", "state in `ss`", "prints"];
+    let number = columns.iter().position(|name| *name == column).unwrap();
+    let rows = table(&format!("### {}", protocol.to_uppercase()), columns[number]);
+    let parts = |cell: &str| -> Vec<String> {
+        let parts = cell.split("` `").flat_map(|part| part.split("; "));
+        parts.map(|part| part.trim_matches('`').to_owned()).collect()
+    };
+    let rows = rows.iter().filter(|row| row[1] == side && !row[number].is_empty());
+    rows.map(|row| (row[0].clone(), parts(&row[number]))).collect()
+}
+
 /// A copy of the project in a folder whose name is hard, so that its labs can change it.
 pub struct Project(pub PathBuf);
 
