@@ -352,6 +352,9 @@ pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String
     let columns = ["step", "side", "system calls", "on the wire", "state in `ss`", "prints"];
     let number = columns.iter().position(|name| *name == column).unwrap();
     let rows = table(&format!("### {}", protocol.to_uppercase()), columns[number]);
+    assert!(rows.iter().all(|row| ["server", "client"].contains(&&row[1][..])), "{rows:?}");
+    let steps = rows.iter().filter(|row| row[1] == side).map(|row| &row[0]).collect::<Vec<_>>();
+    assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]), "the steps of a side: {steps:?}");
     let parts = |cell: &str| -> Vec<String> {
         let parts = cell.split("` `").flat_map(|part| part.split("; "));
         parts.map(|part| part.trim_matches('`').to_owned()).collect()
