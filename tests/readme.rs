@@ -57,7 +57,7 @@ fn each_program_prints_what_the_table_shows() {
         let theirs = stderr(&output).lines().map(str::to_owned).collect();
         for (side, shown) in [("server", ours), ("client", theirs)] {
             let line = |(step, text): (String, Vec<String>)| {
-                let text = text.join("; ").replace("127.0.0.1:8888", &address);
+                let text = text[0].replace("127.0.0.1:8888", &address);
                 format!("{protocol}-{side}: {step:<12} {text}")
             };
             let written: Vec<_> = seen(protocol, side, "prints").into_iter().map(line).collect();

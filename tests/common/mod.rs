@@ -356,8 +356,8 @@ pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String
     let steps = rows.iter().filter(|row| row[1] == side).map(|row| &row[0]).collect::<Vec<_>>();
     assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]), "the steps of a side: {steps:?}");
     let parts = |cell: &str| -> Vec<String> {
-        let parts = cell.split("` `").flat_map(|part| part.split("; "));
-        parts.map(|part| part.trim_matches('`').to_owned()).collect()
+        let parts = cell.split("` `").flat_map(|part| part.split("<br>"));
+        parts.map(|part| part.trim_matches('`').replace("&nbsp;", " ")).collect()
     };
     let rows = rows.iter().filter(|row| row[1] == side && !row[number].is_empty());
     rows.map(|row| (row[0].clone(), parts(&row[number]))).collect()
