@@ -7,11 +7,8 @@
 
 mod common;
 
+use common::STEPS;
 use std::fs::read_to_string;
-
-/// The document's steps, section 2.2.
-const STEPS: [&str; 7] =
-    ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
 
 /// What it calls them.
 const STEPS_IN_CHINESE: [&str; 7] =
@@ -386,6 +383,8 @@ fn the_tables_of_the_readme_are_the_samples_and_the_programs() {
             }
         }
         assert!(left.next().is_none(), "{program}: more rows than statements: {rows:?}");
+        let only_rust = rows.iter().filter(|row| row[2].is_empty()).count();
+        assert_eq!(only_rust, usize::from(program == "tcp-client"), "the half-close");
     }
 }
 

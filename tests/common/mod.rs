@@ -19,6 +19,10 @@ pub const LARGEST: usize = if cfg!(target_os = "macos") { 9216 } else { 65_507 }
 /// Bytes of the longest argument that is tried: Windows bounds the whole command line, to 32,767 characters.
 pub const LONGEST_ARGUMENT: usize = if cfg!(windows) { 10_000 } else { 100_000 };
 
+/// The document's steps, section 2.2.
+pub const STEPS: [&str; 7] =
+    ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
+
 /// A started server, killed when it goes out of scope.
 pub struct Server {
     child: Child,
@@ -354,7 +358,8 @@ pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String
     let rows = table(&format!("### {}", protocol.to_uppercase()), columns[number]);
     assert!(rows.iter().all(|row| ["server", "client"].contains(&&row[1][..])), "{rows:?}");
     let steps = rows.iter().filter(|row| row[1] == side).map(|row| &row[0]).collect::<Vec<_>>();
-    assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]), "the steps of a side: {steps:?}");
+    let known = steps.iter().all(|step| STEPS.contains(&&step[..]));
+    assert!(known && steps.windows(2).all(|pair| pair[0] <= pair[1]), "{side}: {steps:?}");
     let parts = |cell: &str| -> Vec<String> {
         let parts = cell.split("` `").flat_map(|part| part.split("<br>"));
         parts.map(|part| part.trim_matches('`').replace("&nbsp;", " ")).collect()
