@@ -22,11 +22,11 @@ pub fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
 /// [`resolve`] for a client: 0.0.0.0 and `[::]`, on which a server is ready, mean this machine.
 /// Fails for port 0 too, at which no server is.
 pub fn resolve_server(address: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let mut servers = resolve(address)?;
-    if servers[0].port() == 0 {
+    if split(address, None)?.1 == 0 {
         let what = format!("no server is at port 0: {}", quoted(address));
         return Err(Failure::usage(what, "the server's 'ready on' line names its port"));
     }
+    let mut servers = resolve(address)?;
     for server in &mut servers {
         // Linux would do this for us, but Windows refuses.
         match server {

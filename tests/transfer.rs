@@ -414,9 +414,7 @@ fn the_demo_works_twice_at_the_same_time_while_port_8888_is_taken() {
         let (out, trace) = (stdout(&output), stderr(&output));
         assert_eq!(output.status.code(), Some(0), "{out}{trace}");
         assert_eq!(out.matches("Received: Hello, server!\n").count(), 2, "{out}");
-        for step in
-            ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"]
-        {
+        for step in common::STEPS {
             assert!(trace.contains(step), "{step} is missing:\n{trace}");
         }
     }
