@@ -43,7 +43,8 @@ fn make_demo_shows_the_conversation_of_the_first_screen() {
     for begin in ["tcp-server", "tcp-client", "Received: "] {
         assert_matches(&of(written, begin), &of(shown, begin));
     }
-    assert_eq!(written.lines().count(), shown.lines().count(), "{written}{shown}");
+    let is_its = |line: &str| line.starts_with("tcp-") || line.starts_with("Received: ");
+    assert!(written.lines().all(is_its), "{written}");
 }
 
 #[test]
