@@ -1,0 +1,334 @@
+//! The Chinese pages say what the English ones say: the same sections, commands and code; and one word for
+//! each thing. So what the tests run in English holds in Chinese.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
+
+mod common;
+
+use common::STEPS;
+use std::collections::BTreeSet;
+use std::fs::{read_dir, read_to_string};
+
+const PAGES: [(&str, &str); 3] = [
+    ("README.md", "README.zh-CN.md"),
+    ("labs/README.md", "labs/README.zh-CN.md"),
+    ("labs/TEACHING.md", "labs/TEACHING.zh-CN.md"),
+];
+
+/// What the English page does not have: what a Chinese class meets, and the messages in Chinese.
+const ONLY_CHINESE: [&str; 2] = ["## 中文课堂会遇到的", "## 程序的消息"];
+
+/// Words that a reader may have met for the same thing, and the one that is used here.
+const TERMS: [(&str, &[&str]); 32] = [
+    ("套接字", &["插座", "套接口", "插口"]),
+    ("端点", &["终点"]),
+    ("四元组", &["四元组合", "四重组"]),
+    ("临时端口", &["短暂端口", "动态端口"]),
+    ("环回地址", &["回环", "本地回路"]),
+    ("通配地址", &["任意地址", "万能地址"]),
+    ("熟知端口", &["知名端口", "众所周知的端口", "公认端口"]),
+    ("字节流", &["位流", "比特流", "字节串流"]),
+    ("报文段", &["数据段", "TCP 段", "TCP 包"]),
+    ("数据报", &["数据包", "UDP 包", "资料包"]),
+    ("分组", &["封包", "包裹"]),
+    ("报文边界", &["消息边界"]),
+    ("分片", &["碎片", "分段"]),
+    ("监听队列", &["侦听", "积压队列", "等待队列"]),
+    ("半关闭", &["半闭合", "半连接"]),
+    ("复位", &["重置"]),
+    ("确认", &["应答包", "回执"]),
+    ("面向连接", &["面对连接", "基于连接"]),
+    ("无连接", &["非连接"]),
+    ("可靠交付", &["可靠传递"]),
+    ("超时", &["逾时", "时限"]),
+    ("重传", &["重发送", "再传输"]),
+    ("线程", &["执行绪"]),
+    ("迭代服务器", &["循环服务器", "重复服务器"]),
+    ("并发服务器", &["并行服务器"]),
+    ("回显", &["回声", "回送", "回射"]),
+    ("保活探测", &["存活探测", "保持活动", "保持存活"]),
+    ("系统调用", &["系统呼叫"]),
+    ("文件描述符", &["文件句柄", "文件描述字"]),
+    ("对端", &["对等端", "对等方", "同伴"]),
+    ("网络命名空间", &["网络名字空间", "网络名称空间"]),
+    ("负载均衡器", &["负载平衡", "负载平衡器"]),
+];
+
+fn read(path: &str) -> String {
+    read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A page in parts: each block of code with its place, and the lines of prose, each with its number.
+fn parts(page: &str) -> (Vec<(String, String)>, Vec<(usize, String)>) {
+    let text = read(page);
+    let (mut blocks, mut prose) = (Vec::new(), Vec::new());
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line.trim_start().starts_with("```") {
+            let inside =
+                lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim() != "```");
+            let block = inside.fold(line.to_owned(), |block, line| block + "\n" + line);
+            blocks.push((format!("{page}:{}", number + 1), block));
+        } else {
+            prose.push((number + 1, line.to_owned()));
+        }
+    }
+    (blocks, prose)
+}
+
+/// The prose without what only the Chinese page has.
+fn shared_prose(page: &str) -> Vec<(usize, String)> {
+    let mut is_shared = true;
+    let mut prose = parts(page).1;
+    prose.retain(|(_, line)| {
+        if line.starts_with("## ") {
+            is_shared = !ONLY_CHINESE.contains(&&line[..]);
+        }
+        is_shared
+    });
+    prose
+}
+
+#[test]
+fn each_block_of_code_is_the_same_to_the_byte() {
+    for (english, chinese) in PAGES {
+        let (ours, theirs) = (parts(english).0, parts(chinese).0);
+        for ((our_place, our), (their_place, their)) in ours.iter().zip(&theirs) {
+            assert_eq!(our, their, "{our_place} and {their_place} differ");
+        }
+        assert_eq!(ours.len(), theirs.len(), "{english} and {chinese}: blocks");
+    }
+}
+
+/// What must be as often in both, and begin the same way: headings, rows, pictures, questions, answers.
+#[test]
+fn the_parts_are_the_same_in_the_same_order() {
+    // How a line begins, in English and in Chinese, and what it is.
+    let kinds = [
+        ("# ", "# "),
+        ("## ", "## "),
+        ("### ", "### "),
+        ("| ", "| "),
+        ("|---", "|---"),
+        ("- ", "- "),
+        ("> ", "> "),
+        ("![", "!["),
+        ("<!-- ", "<!-- "),
+        ("<details><summary>Answers", "<details><summary>答案"),
+        ("</details>", "</details>"),
+        ("**Question.**", "**问题。**"),
+        ("**Predict.**", "**预测。**"),
+        ("**Do.**", "**动手。**"),
+        ("**Explain.**", "**解释。**"),
+        ("**Change it.**", "**改一改。**"),
+        ("**Think.**", "**想一想。**"),
+        ("**What to write.**", "**写什么。**"),
+        ("**Why.**", "**为什么。**"),
+        ("**To begin with.**", "**从这里开始。**"),
+        ("**How to check.**", "**怎样检查。**"),
+    ];
+    for (english, chinese) in PAGES {
+        let of = |prose: &[(usize, String)], is_english: bool| -> Vec<(usize, usize)> {
+            let kind = |line: &str| {
+                kinds.iter().position(|(ours, theirs)| {
+                    line.starts_with(if is_english { ours } else { theirs })
+                })
+            };
+            prose.iter().filter_map(|(number, line)| Some((kind(line)?, *number))).collect()
+        };
+        let (ours, theirs) = (of(&parts(english).1, true), of(&shared_prose(chinese), false));
+        for ((our, our_line), (their, their_line)) in ours.iter().zip(&theirs) {
+            assert_eq!(
+                kinds[*our].0, kinds[*their].0,
+                "{english}:{our_line} and {chinese}:{their_line}"
+            );
+        }
+        assert_eq!(ours.len(), theirs.len(), "{english} and {chinese}");
+        // The questions and answers (a), (b), ... of each page.
+        for letter in 'a'..='e' {
+            let count = |prose: Vec<(usize, String)>, mark: &str| {
+                prose.iter().map(|(_, line)| line.matches(mark).count()).sum::<usize>()
+            };
+            let ours = count(parts(english).1, &format!("({letter})"));
+            let theirs = count(shared_prose(chinese), &format!("（{letter}）"));
+            assert_eq!(ours, theirs, "{english}, {chinese}: ({letter})");
+        }
+    }
+}
+
+/// The rows that other tests check in English: code, calls, packets, states, what is printed.
+#[test]
+fn the_tables_of_the_steps_are_the_same_to_the_byte() {
+    let rows = |page: &str| -> Vec<String> {
+        let text = read(page);
+        let lines = text.lines().skip_while(|line| *line != "### TCP");
+        let lines = lines.take_while(|line| !line.starts_with("## "));
+        lines
+            .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (ours, theirs) = (rows("README.md"), rows("README.zh-CN.md"));
+    assert!(ours.len() > 40, "{ours:?}");
+    for (our, their) in ours.iter().zip(&theirs) {
+        assert_eq!(our, their);
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn each_page_leads_to_the_other_in_its_first_line() {
+    for (english, chinese) in PAGES {
+        let name = |page: &'static str| page.rsplit('/').next().unwrap();
+        assert!(read(english).starts_with(&format!("[中文]({})\n", name(chinese))), "{english}");
+        assert!(read(chinese).starts_with(&format!("[English]({})\n", name(english))), "{chinese}");
+    }
+}
+
+/// Prose without code, addresses of links and comments.
+fn words(line: &str) -> String {
+    let mut text = String::new();
+    for (number, part) in line.split('`').enumerate() {
+        text += if number % 2 == 0 { part } else { "`" };
+    }
+    let mut plain = String::new();
+    for (number, part) in text.split("](").enumerate() {
+        plain += if number == 0 { part } else { part.split_once(')').unwrap().1 };
+    }
+    if line.starts_with("<!--") || line.starts_with("> ") {
+        String::new()
+    } else {
+        plain
+    }
+}
+
+#[test]
+fn each_thing_has_one_name() {
+    let mut used = BTreeSet::new();
+    for (_, page) in PAGES {
+        for (number, line) in parts(page).1 {
+            let line = words(&line);
+            for (term, variants) in TERMS {
+                if line.contains(term) {
+                    used.insert(term);
+                }
+                for variant in variants {
+                    assert!(!line.contains(variant), "{page}:{number}: {variant} is {term} here");
+                }
+            }
+        }
+    }
+    let unused: Vec<_> = TERMS.iter().filter(|(term, _)| !used.contains(term)).collect();
+    assert!(unused.is_empty(), "in no page: {unused:?}");
+}
+
+fn is_chinese(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+/// Chinese punctuation beside Chinese; a space between Chinese and Latin words, numbers and code.
+#[test]
+fn punctuation_and_spaces_follow_one_rule() {
+    // The document's own words.
+    let own = ["创建Socket", "绑定Socket", "网络编程基础:Socket通信原理与实现"];
+    for (_, page) in PAGES {
+        for (number, line) in parts(page).1 {
+            let line = own.iter().fold(words(&line), |line, word| line.replace(word, "套接字"));
+            // Markdown wants a space behind what is bold, where that ends with punctuation.
+            let line = line.replace("。** ", "。");
+            let cells = line.split('|').map(str::trim).collect::<Vec<_>>().join("|");
+            let chars: Vec<char> = cells.chars().filter(|c| *c != '*').collect();
+            for pair in chars.windows(2) {
+                let place = || format!("{page}:{number}: {}{} in: {line}", pair[0], pair[1]);
+                let [before, after] = [pair[0], pair[1]];
+                let is_latin = |c: char| c.is_ascii_alphanumeric() || c == '`';
+                assert!(!(is_chinese(before) && is_latin(after)), "{}", place());
+                assert!(!(is_latin(before) && is_chinese(after)), "{}", place());
+                assert!(!(is_chinese(before) && ",.:;!?()\"'".contains(after)), "{}", place());
+                assert!(!("()\"'".contains(before) && is_chinese(after)), "{}", place());
+                assert!(!("，。：；？！（）“”、".contains(before) && after == ' '), "{}", place());
+                assert!(!(before == ' ' && "，。：；？！（）”、".contains(after)), "{}", place());
+            }
+        }
+    }
+}
+
+/// The strings of a source that a person reads, as the table has them: `…` for what is filled in.
+fn messages(source: &str) -> BTreeSet<String> {
+    let text = source.split("#[cfg(test)]").next().unwrap().replace("\r\n", "\n");
+    let usage = text.find("const USAGE").map(|at| at..at + text[at..].find("\n\";\n").unwrap() + 4);
+    let text =
+        usage.map_or(text.clone(), |usage| [&text[..usage.start], &text[usage.end..]].concat());
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.collect::<Vec<_>>().join("\n");
+    // No message has a quotation mark in it.
+    let strings = code.replace("\\\"", "").replace("'\"'", "");
+    let strings: Vec<&str> = strings.split('"').skip(1).step_by(2).collect();
+    let mut messages = BTreeSet::new();
+    for string in strings {
+        let mut message = String::new();
+        for (number, part) in string.split('{').enumerate() {
+            let part = if number == 0 {
+                part.to_owned()
+            } else {
+                format!("…{}", part.split_once('}').map_or(part, |part| part.1))
+            };
+            message += &part;
+        }
+        // What a person reads has words with spaces between; but the steps, which each page has.
+        let is_word = |word: &str| word.chars().filter(char::is_ascii_alphabetic).count() > 1;
+        let is_text = message.contains(' ') && message.split([' ', ':', ',']).any(is_word);
+        if is_text
+            && !STEPS.contains(&&message[..])
+            && !message.contains("hint: ")
+            && !message.starts_with('[')
+        {
+            messages.insert(message.trim_end_matches("\\n").to_owned());
+        }
+    }
+    messages
+}
+
+#[test]
+fn each_message_of_the_programs_stands_in_the_chinese_table_and_no_other() {
+    let mut written = BTreeSet::new();
+    for (_, line) in
+        parts("README.zh-CN.md").1.iter().skip_while(|(_, line)| line != ONLY_CHINESE[1])
+    {
+        if let Some(row) = line.strip_prefix("| `") {
+            let (message, chinese) = row.split_once("` | ").expect(line);
+            assert!(chinese.chars().any(is_chinese), "{line}");
+            assert!(written.insert(message.to_owned()), "twice: {message}");
+        }
+    }
+    let mut sources = BTreeSet::new();
+    for folder in ["src", "src/bin"] {
+        for entry in read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            // A student may have written more programs.
+            let ours = ["tcp-server.rs", "tcp-client.rs", "udp-server.rs", "udp-client.rs"];
+            if name.ends_with(".rs") && (folder == "src" || ours.contains(&&name[..])) {
+                sources.extend(messages(&read(&format!("{folder}/{name}"))));
+            }
+        }
+    }
+    let missing: Vec<_> = sources.difference(&written).collect();
+    let stale: Vec<_> = written.difference(&sources).collect();
+    assert!(missing.is_empty() && stale.is_empty(), "missing: {missing:#?}\nstale: {stale:#?}");
+}
+
+/// A picture in Chinese has the shapes of the English one.
+#[test]
+fn the_pictures_differ_in_their_words_alone() {
+    for name in ["tcp", "udp", "states", "queue", "stream"] {
+        let shapes = |file: String| {
+            let svg = read(&file);
+            // `<text …>words</text>`: all but the words.
+            svg.split('<')
+                .map(|part| part.split('>').next().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (ours, theirs) =
+            (shapes(format!("labs/{name}.svg")), shapes(format!("labs/{name}.zh-CN.svg")));
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
