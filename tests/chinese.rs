@@ -57,8 +57,11 @@ fn read(path: &str) -> String {
     read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
+type Blocks = Vec<(String, String)>;
+type Prose = Vec<(usize, String)>;
+
 /// A page in parts: each block of code with its place, and the lines of prose, each with its number.
-fn parts(page: &str) -> (Vec<(String, String)>, Vec<(usize, String)>) {
+fn parts(page: &str) -> (Blocks, Prose) {
     let text = read(page);
     let (mut blocks, mut prose) = (Vec::new(), Vec::new());
     let mut lines = text.lines().enumerate();
@@ -76,7 +79,7 @@ fn parts(page: &str) -> (Vec<(String, String)>, Vec<(usize, String)>) {
 }
 
 /// The prose without what only the Chinese page has.
-fn shared_prose(page: &str) -> Vec<(usize, String)> {
+fn shared_prose(page: &str) -> Prose {
     let mut is_shared = true;
     let mut prose = parts(page).1;
     prose.retain(|(_, line)| {
