@@ -20,7 +20,7 @@ const ONLY_CHINESE: [&str; 2] = ["## 中文课堂会遇到的", "## 程序的消
 /// Words that a reader may have met for the same thing, and the one that is used here.
 const TERMS: [(&str, &[&str]); 32] = [
     ("套接字", &["插座", "套接口", "插口"]),
-    ("端点", &["终点"]),
+    ("端点", &["终节点"]),
     ("四元组", &["四元组合", "四重组"]),
     ("临时端口", &["短暂端口", "动态端口"]),
     ("环回地址", &["回环", "本地回路"]),

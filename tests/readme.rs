@@ -223,7 +223,7 @@ fn ss_shows_the_states_of_the_table() {
     see("tcp", port, "6 transfer", "server", "CLOSE-WAIT");
     set_stopped(server.id(), false);
     assert!(running.finish().status.success());
-    see("tcp", port, "7 close", "client", "TIME-WAIT");
+    see("tcp", port, "6 transfer", "client", "TIME-WAIT");
     shown.sort();
     assert_eq!(written_states("tcp"), shown);
 
