@@ -67,7 +67,7 @@ fn each_program_prints_what_the_table_shows() {
     }
 }
 
-/// One conversation on lo, packet by packet, in the README's words; without --count nobody ends early.
+/// One conversation on lo, packet by packet, in the README's words.
 fn capture(protocol: &str) -> Vec<String> {
     let script = r#"
         ip link set lo up && mount -t tmpfs none /media && cd /media && mkfifo ready || exit 3
