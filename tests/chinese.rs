@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::STEPS;
+use common::{read, PROGRAMS, STEPS};
 use std::collections::BTreeSet;
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_dir;
 
 const PAGES: [(&str, &str); 3] = [
     ("README.md", "README.zh-CN.md"),
@@ -50,12 +50,8 @@ const TERMS: [(&str, &[&str]); 32] = [
     ("文件描述符", &["文件句柄", "文件描述字"]),
     ("对端", &["对等端", "对等方", "同伴"]),
     ("网络命名空间", &["网络名字空间", "网络名称空间"]),
-    ("负载均衡器", &["负载平衡", "负载平衡器"]),
+    ("负载均衡器", &["负载平衡"]),
 ];
-
-fn read(path: &str) -> String {
-    read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-}
 
 type Blocks = Vec<(String, String)>;
 type Prose = Vec<(usize, String)>;
@@ -189,6 +185,9 @@ fn each_page_leads_to_the_other_in_its_first_line() {
 
 /// Prose without code, addresses of links and comments.
 fn words(line: &str) -> String {
+    if line.starts_with("<!--") || line.starts_with("> ") {
+        return String::new();
+    }
     let mut text = String::new();
     for (number, part) in line.split('`').enumerate() {
         text += if number % 2 == 0 { part } else { "`" };
@@ -197,11 +196,7 @@ fn words(line: &str) -> String {
     for (number, part) in text.split("](").enumerate() {
         plain += if number == 0 { part } else { part.split_once(')').unwrap().1 };
     }
-    if line.starts_with("<!--") || line.starts_with("> ") {
-        String::new()
-    } else {
-        plain
-    }
+    plain
 }
 
 #[test]
@@ -308,8 +303,8 @@ fn each_message_of_the_programs_stands_in_the_chinese_table_and_no_other() {
         for entry in read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             // A student may have written more programs.
-            let ours = ["tcp-server.rs", "tcp-client.rs", "udp-server.rs", "udp-client.rs"];
-            if name.ends_with(".rs") && (folder == "src" || ours.contains(&&name[..])) {
+            let is_source = |name: &str| folder == "src" || PROGRAMS.contains(&name);
+            if name.strip_suffix(".rs").map_or(false, is_source) {
                 sources.extend(messages(&read(&format!("{folder}/{name}"))));
             }
         }

@@ -4,11 +4,9 @@
 
 mod common;
 
-use common::{client, stderr, stdout, Server, LONGEST_ARGUMENT};
+use common::{client, stderr, stdout, Server, LONGEST_ARGUMENT, PROGRAMS};
 use std::ffi::OsString;
 use std::process::Output;
-
-const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
 
 fn run(program: &str, args: &[&str]) -> Output {
     client(program).args(args).output().unwrap()

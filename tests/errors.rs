@@ -107,7 +107,7 @@ fn rare_failures_have_their_hints_too() {
 #[test]
 fn the_name_does_not_exist() {
     let name = format!("{}.invalid", "x".repeat(64));
-    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
+    for program in common::PROGRAMS {
         let output = client(program).args(["-q", &format!("{name}:1")]).output().unwrap();
         assert_failure(
             &output,

@@ -50,7 +50,7 @@ fn without_a_network_cargo_install_puts_the_four_programs_on_the_path() {
         names(&source).iter().filter_map(|name| Some(name.strip_suffix(".rs")?.into())).collect();
     let installed = names(&root.join("bin"));
     assert_eq!(installed, programs);
-    for program in ["tcp-client", "tcp-server", "udp-client", "udp-server"] {
+    for program in common::PROGRAMS {
         assert!(installed.iter().any(|name| name == program), "{program}: {installed:?}");
         let output = Command::new(program).arg("--version").env("PATH", root.join("bin")).output();
         let expected = format!("{program} {}\n", env!("CARGO_PKG_VERSION"));

@@ -32,11 +32,10 @@ fn assert_ends_well(program: &str, args: &[OsString]) {
 
 #[test]
 fn any_arguments_end_with_exit_code_0_1_or_2() {
-    let programs = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
     let noise = noise(LONGEST_ARGUMENT);
     // Under wine a program takes fifty times as long to start.
     let rounds = if cfg!(windows) { 4 } else { 40 };
-    for (number, program) in programs.into_iter().enumerate() {
+    for (number, program) in common::PROGRAMS.into_iter().enumerate() {
         for length in 0..=3 {
             for round in 0..rounds {
                 let start = 1000 * number + 100 * length + 2 * round;

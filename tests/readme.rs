@@ -5,18 +5,11 @@
 mod common;
 
 use common::{
-    client, has, lines, matches, may_unshare, output, program_path, seen, set_stopped, stderr,
-    stdout, table, Running, Server, PATIENCE,
+    client, has, lines, matches, may_unshare, output, program_path, read, seen, set_stopped,
+    stderr, stdout, table, Running, Server, PATIENCE, PROGRAMS,
 };
-use std::fs::read_to_string;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-
-const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
-
-fn read(path: &str) -> String {
-    read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-}
 
 fn assert_matches(written: &[String], shown: &[String]) {
     let same = written.len() == shown.len()
@@ -75,13 +68,14 @@ fn capture(protocol: &str) -> Vec<String> {
         tcpdump --immediate-mode -lnt -i lo port 8888 >packets 2>said &
         while ! grep -q listening said; do sleep 0.01; done
         "$CLIENT" -q >reply
-        while ! grep -q 'READY' packets; do sleep 0.01; done
-        if [ PROTOCOL = tcp ]; then # The server's FIN, and what acknowledges it.
-            while ! sed '1,/8888 > .*Flags .F/d' packets | grep -q .; do sleep 0.01; done
-        fi
+        while ! COMPLETE; do sleep 0.01; done
         cat packets"#;
-    let last = if protocol == "tcp" { "8888 > .*Flags .F" } else { "8888 > " };
-    let script = script.replace("READY", last).replace("PROTOCOL", protocol);
+    let complete = match protocol {
+        // Behind the server's FIN comes what acknowledges it.
+        "tcp" => "sed '1,/8888 > .*Flags .F/d' packets | grep -q .",
+        _ => "grep -q '8888 > ' packets",
+    };
+    let script = script.replace("COMPLETE", complete);
     let mut unshare = Command::new("timeout");
     unshare.args(["--signal=KILL", "20", "unshare", "-nm", "--pid", "--kill-child", "--fork"]);
     unshare.args(["sh", "-c", &script]).stdin(Stdio::null());
@@ -171,14 +165,14 @@ fn states(protocol: &str, port: u16) -> Vec<(String, u16)> {
     shown.lines().map(state).collect()
 }
 
-/// Waits until a socket of that side has this state.
-fn assert_state(protocol: &str, port: u16, side: &str, state: &str) {
+/// Waits until a TCP socket of that side has this state.
+fn assert_state(port: u16, side: &str, state: &str) {
     let deadline = Instant::now() + PATIENCE;
     let is_there = |states: &[(String, u16)]| {
         states.iter().any(|(shown, local)| shown == state && (*local == port) == (side == "server"))
     };
     loop {
-        let states = states(protocol, port);
+        let states = states("tcp", port);
         if is_there(&states) {
             return;
         }
@@ -203,14 +197,14 @@ fn ss_shows_the_states_of_the_table() {
         return;
     }
     let mut shown = Vec::new();
-    let mut see = |protocol: &str, port: u16, step: &str, side: &str, state: &str| {
-        assert_state(protocol, port, side, state);
+    let mut see = |port: u16, step: &str, side: &str, state: &str| {
+        assert_state(port, side, state);
         shown.push([step, side, state].map(str::to_owned));
     };
     // A queue that is full: the next client waits in connect.
     let server = Server::start("tcp-server", &["--backlog", "1"]);
     let (address, port) = (server.address.to_string(), server.address.port());
-    see("tcp", port, "3 listen", "server", "LISTEN");
+    see(port, "3 listen", "server", "LISTEN");
     set_stopped(server.id(), true);
     let waiting = [server.connect(), server.connect()];
     let client = |address: &str| {
@@ -219,24 +213,24 @@ fn ss_shows_the_states_of_the_table() {
         Running::start(client.stdout(Stdio::piped()).stderr(Stdio::piped()))
     };
     let hanging = client(&address);
-    see("tcp", port, "4 connect", "client", "SYN-SENT");
+    see(port, "4 connect", "client", "SYN-SENT");
     drop((hanging, waiting, server));
 
     let mut server = Server::start("tcp-server", &[]);
     let (address, port) = (server.address.to_string(), server.address.port());
     let mut running = client(&address);
     server.trace_until("5 establish");
-    see("tcp", port, "5 establish", "client", "ESTAB");
-    see("tcp", port, "5 establish", "server", "ESTAB");
+    see(port, "5 establish", "client", "ESTAB");
+    see(port, "5 establish", "server", "ESTAB");
     set_stopped(server.id(), true);
     let mut keyboard = running.0.stdin.take().unwrap();
     std::io::Write::write_all(&mut keyboard, b"Hello, server!").unwrap();
     drop(keyboard);
-    see("tcp", port, "6 transfer", "client", "FIN-WAIT-2");
-    see("tcp", port, "6 transfer", "server", "CLOSE-WAIT");
+    see(port, "6 transfer", "client", "FIN-WAIT-2");
+    see(port, "6 transfer", "server", "CLOSE-WAIT");
     set_stopped(server.id(), false);
     assert!(running.finish().status.success());
-    see("tcp", port, "6 transfer", "client", "TIME-WAIT");
+    see(port, "6 transfer", "client", "TIME-WAIT");
     shown.sort();
     assert_eq!(written_states("tcp"), shown);
 

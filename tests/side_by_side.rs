@@ -7,8 +7,7 @@
 
 mod common;
 
-use common::STEPS;
-use std::fs::read_to_string;
+use common::{read, PROGRAMS, STEPS};
 
 /// What it calls them.
 const STEPS_IN_CHINESE: [&str; 7] =
@@ -118,6 +117,12 @@ fn of_rust(text: &str) -> Vec<Statement> {
     statements
 }
 
+/// Whether a name begins at that column, and not in the middle of a longer one.
+fn begins(line: &str, column: usize) -> bool {
+    let before = line[..column].chars().last().unwrap_or(' ');
+    !before.is_alphanumeric() && !"._:".contains(before)
+}
+
 /// The code of a page, by lines: comments and the `//|` lines are empty in it.
 struct Code<'a> {
     lines: Vec<&'a str>,
@@ -156,10 +161,8 @@ impl<'a> Code<'a> {
             let length = self.lines[begin..].iter().position(|line| *line == "}").unwrap();
             let body: Vec<usize> = (begin..begin + length).collect();
             let is_called = lines.iter().any(|at| {
-                self.lines[*at].match_indices(&name).any(|(column, _)| {
-                    let before = self.lines[*at][..column].chars().last().unwrap_or(' ');
-                    !before.is_alphanumeric() && !"._:".contains(before)
-                })
+                let mut calls = self.lines[*at].match_indices(&name);
+                calls.any(|(column, _)| begins(self.lines[*at], column))
             });
             let has_statements = body.iter().any(|at| self.is_statement[*at]);
             if is_called && !has_statements && !all.contains(&begin) {
@@ -228,10 +231,6 @@ fn compare(python: (&str, &str), rust: (&str, &str)) -> Vec<String> {
         }
     }
     wrong
-}
-
-fn read(path: &str) -> String {
-    read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 /// The four pairs: path and text of the Python, path and text of the Rust.
@@ -327,14 +326,12 @@ fn a_socket_call_in_no_pair_is_noticed_wherever_it_stands() {
 /// The rows of one side in the README's table of a protocol: step, section, Python, Rust.
 fn rows(program: &str) -> Vec<[String; 4]> {
     let (protocol, side) = program.split_once('-').unwrap();
-    let rows = common::table(&format!("### {}", protocol.to_uppercase()), "Python");
-    assert!(rows.iter().all(|row| ["server", "client"].contains(&&row[1][..])), "{rows:?}");
     let cells = |row: &Vec<String>| {
         let (python, rust) = row[3].split_once("<br>").unwrap_or(("", &row[3]));
         let code = |cell: &str| cell.trim_matches('`').to_owned();
         [row[0].replace("<br>", " "), row[2].clone(), code(python), code(rust)]
     };
-    rows.iter().filter(|row| row[1] == side).map(cells).collect()
+    common::rows(protocol, side, "Python").iter().map(cells).collect()
 }
 
 /// Each statement of the samples that calls a socket has its row, with the Rust that does it.
@@ -370,8 +367,7 @@ fn the_tables_of_the_readme_are_the_samples_and_the_programs() {
             let (line, column) =
                 found.unwrap_or_else(|| panic!("{rust_path}: {text}: {their_rust}"));
             // The whole call, and not a part of it.
-            let before = code.lines[line][..column].chars().last().unwrap_or(' ');
-            assert!(!before.is_alphanumeric() && !"._:".contains(before), "{their_rust}");
+            assert!(begins(code.lines[line], column), "{their_rust}");
             let calls = SOCKET_CALLS.iter().any(|call| their_rust.contains(call));
             assert!(calls && their_rust.ends_with(')'), "{their_rust}");
             if left.as_slice().first().map_or(false, |row| row[2].is_empty()) {
@@ -392,21 +388,22 @@ fn the_tables_of_the_readme_are_the_samples_and_the_programs() {
 #[test]
 fn the_page_of_the_library_names_the_line_of_each_step() {
     let library = read("src/lib.rs");
+    for program in PROGRAMS {
+        let link =
+            format!("//! [{program}]: ../src/{}/{program}.rs.html", program.replace('-', "_"));
+        assert!(library.contains(&link), "{link}");
+    }
     for (step, chinese) in STEPS.iter().zip(STEPS_IN_CHINESE) {
         let line = library.lines().find(|line| line.contains(&format!("| {step} "))).unwrap();
         let cells: Vec<&str> = line.trim_end_matches(" |").split('|').map(str::trim).collect();
         assert_eq!(cells[1], format!("{step} {chinese}"));
-        let programs = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
-        for (program, cell) in programs.iter().zip(&cells[2..]) {
+        for (program, cell) in PROGRAMS.iter().zip(&cells[2..]) {
             let text = read(&format!("src/bin/{program}.rs"));
             let is_there = |begin: String| text.lines().position(|line| line.contains(&begin));
             let found =
                 is_there(format!("//| {step} ")).or_else(|| is_there(format!("step!(\"{step}\"")));
             let expected = found.map_or(String::new(), |line| (line + 1).to_string());
             assert_eq!(*cell, expected, "{program} {step}");
-            let link =
-                format!("//! [{program}]: ../src/{}/{program}.rs.html", program.replace('-', "_"));
-            assert!(library.contains(&link), "{link}");
         }
     }
 }

@@ -87,6 +87,10 @@ fn of_the_document(calls: &[String]) -> Vec<String> {
         .collect()
 }
 
+fn first_socket(calls: &[String]) -> &str {
+    calls.iter().find(|call| call.starts_with("socket(")).unwrap()
+}
+
 /// Those of one side in the README's table.
 fn of_the_readme(protocol: &str, side: &str) -> Vec<String> {
     seen(protocol, side, "system calls").into_iter().flat_map(|(_, calls)| calls).collect()
@@ -121,7 +125,7 @@ fn tcp_makes_the_calls_that_the_readme_shows_in_the_documents_order() {
     let expected = [of_the_readme("tcp", "server"), vec!["close".to_owned()]].concat();
     assert_eq!(of_the_document(&server), expected, "{server:#?}");
     assert_eq!(of_the_document(&client), of_the_readme("tcp", "client"), "{client:#?}");
-    assert!(server.iter().any(|call| call.contains("AF_INET, SOCK_STREAM")), "{server:#?}");
+    assert!(first_socket(&server).contains("AF_INET, SOCK_STREAM"), "{server:#?}");
     assert!(client.iter().any(|call| call.starts_with("shutdown(") && call.contains("SHUT_WR")));
 }
 
@@ -134,7 +138,7 @@ fn udp_makes_the_calls_that_the_readme_shows_in_the_documents_order() {
     let expected = [of_the_readme("udp", "server"), vec!["close".to_owned()]].concat();
     assert_eq!(of_the_document(&server), expected, "{server:#?}");
     assert_eq!(of_the_document(&client), of_the_readme("udp", "client"), "{client:#?}");
-    assert!(server.iter().any(|call| call.contains("AF_INET, SOCK_DGRAM")), "{server:#?}");
+    assert!(first_socket(&server).contains("AF_INET, SOCK_DGRAM"), "{server:#?}");
 }
 
 /// The sizes that the server's recv is asked for, while one client does `work`.

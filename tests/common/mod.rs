@@ -19,6 +19,8 @@ pub const LARGEST: usize = if cfg!(target_os = "macos") { 9216 } else { 65_507 }
 /// Bytes of the longest argument that is tried: Windows bounds the whole command line, to 32,767 characters.
 pub const LONGEST_ARGUMENT: usize = if cfg!(windows) { 10_000 } else { 100_000 };
 
+pub const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-client"];
+
 /// The document's steps, section 2.2.
 pub const STEPS: [&str; 7] =
     ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
@@ -197,7 +199,7 @@ pub fn program_path(program: &str) -> std::path::PathBuf {
 
 /// Lets the scripts of `command` call the programs by their names: `"$tcp_server"`.
 pub fn name_programs(command: &mut Command) {
-    for program in ["tcp-server", "tcp-client", "udp-server", "udp-client"] {
+    for program in PROGRAMS {
         command.env(program.replace('-', "_"), program_path(program));
     }
 }
@@ -338,9 +340,14 @@ pub fn matches(written: &str, shown: &str) -> bool {
     rest.is_empty()
 }
 
+/// The text of a file of the project.
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
 /// The rows of the first table of README.md below a heading whose head names `column`, cell by cell.
 pub fn table(heading: &str, column: &str) -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let text = read("README.md");
     let below = text.split_once(&format!("\n{heading}\n")).expect(heading).1;
     let lines = below.lines().skip_while(|line| !line.starts_with('|') || !line.contains(column));
     let cells = |row: &str| {
@@ -350,21 +357,28 @@ pub fn table(heading: &str, column: &str) -> Vec<Vec<String>> {
     lines.take_while(|line| line.starts_with('|')).skip(2).map(cells).collect()
 }
 
+/// The rows of one side in the README's table of a protocol whose head names `column`.
+pub fn rows(protocol: &str, side: &str, column: &str) -> Vec<Vec<String>> {
+    let mut rows = table(&format!("### {}", protocol.to_uppercase()), column);
+    assert!(rows.iter().all(|row| ["server", "client"].contains(&&row[1][..])), "{rows:?}");
+    rows.retain(|row| row[1] == side);
+    rows
+}
+
 /// What one side has in a column of the README's table of a conversation as the machine sees it, in its
 /// order: the step, and the parts of the cell. Empty cells are left out.
 pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String>)> {
     let columns = ["step", "side", "system calls", "on the wire", "state in `ss`", "prints"];
     let number = columns.iter().position(|name| *name == column).unwrap();
-    let rows = table(&format!("### {}", protocol.to_uppercase()), columns[number]);
-    assert!(rows.iter().all(|row| ["server", "client"].contains(&&row[1][..])), "{rows:?}");
-    let steps = rows.iter().filter(|row| row[1] == side).map(|row| &row[0]).collect::<Vec<_>>();
+    let rows = rows(protocol, side, columns[number]);
+    let steps = rows.iter().map(|row| &row[0]).collect::<Vec<_>>();
     let known = steps.iter().all(|step| STEPS.contains(&&step[..]));
     assert!(known && steps.windows(2).all(|pair| pair[0] <= pair[1]), "{side}: {steps:?}");
     let parts = |cell: &str| -> Vec<String> {
         let parts = cell.split("` `").flat_map(|part| part.split("<br>"));
         parts.map(|part| part.trim_matches('`').replace("&nbsp;", " ")).collect()
     };
-    let rows = rows.iter().filter(|row| row[1] == side && !row[number].is_empty());
+    let rows = rows.iter().filter(|row| !row[number].is_empty());
     rows.map(|row| (row[0].clone(), parts(&row[number]))).collect()
 }
 
