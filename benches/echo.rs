@@ -1,8 +1,6 @@
 //! How fast the programs are, as ratios to the least that std can do: README.md, beside this file.
 //!
 //! `cargo bench --bench echo -- [--only ROW] [--rounds N] [--json] [--peer 'NAME=COMMAND with PORT']`
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod servers;
 

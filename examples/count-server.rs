@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use socket_lab::address::resolve;
 use socket_lab::arguments::Arguments;
-use socket_lab::program::{self, cannot, print, Failure};
-use socket_lab::{step, threads::Threads, trace::received};
+use socket_lab::failure::{cannot, print, Failure};
+use socket_lab::{program, step, threads::Threads, trace::describe};
 
 const USAGE: &str = "\
 Usage: count-server [OPTIONS] [ADDRESS]
@@ -30,15 +30,15 @@ fn main() -> ExitCode {
 
 fn run(args: &Arguments) -> Result<(), Failure> {
     let address = resolve(args.text("ADDRESS"))?[0];
-    let cannot_listen = |error| cannot("listen on", address, &error);
-    let server_socket = TcpListener::bind(address).map_err(cannot_listen)?;
-    let local = server_socket.local_addr().map_err(cannot_listen)?;
+    let server_socket = TcpListener::bind(address).map_err(cannot("listen on", address))?;
+    let local = server_socket.local_addr().map_err(cannot("listen on", address))?;
     print(format!("count-server ready on {local}\n").as_bytes())?;
     let threads = Threads::new(1000);
     loop {
         match server_socket.accept() {
-            // An error ends its connection and nothing else.
-            Ok((conn, addr)) => threads.spawn(move || drop(count(conn, addr))),
+            Ok((conn, addr)) => threads.spawn(move || {
+                let _ = count(conn, addr); // An error ends its connection and nothing else.
+            }),
             // No file descriptor may be left: the pause leaves the CPU to those who have one.
             Err(_) => sleep(Duration::from_millis(100)),
         }
@@ -47,10 +47,11 @@ fn run(args: &Arguments) -> Result<(), Failure> {
 
 /// Counts what comes until the client has finished, and only then answers.
 fn count(mut conn: TcpStream, addr: SocketAddr) -> io::Result<()> {
-    let (mut buffer, mut count) = ([0; 1024], 0);
+    let mut buffer = [0; 1024];
+    let mut count = 0;
     loop {
         let length = conn.read(&mut buffer)?;
-        step!("6 transfer", "{addr}, {}", received(&buffer[..length]));
+        step!("6 transfer", "{addr}, {}", describe(&buffer[..length]));
         if length == 0 {
             return conn.write_all(format!("{count} bytes\n").as_bytes());
         }

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use socket_lab::address::{is_same, resolve_server};
-use socket_lab::program::{self, cannot, print, Failure};
-use socket_lab::{arguments::Arguments, step};
+use socket_lab::arguments::Arguments;
+use socket_lab::failure::{cannot, print, Failure};
+use socket_lab::{program, step};
 
 const USAGE: &str = "\
 Usage: udp-ping [OPTIONS] [ADDRESS]
@@ -28,25 +29,30 @@ fn main() -> ExitCode {
 fn run(args: &Arguments) -> Result<(), Failure> {
     let server = resolve_server(args.text("ADDRESS"))?[0];
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let client_socket = UdpSocket::bind(any).map_err(|error| cannot("bind", any, &error))?;
+    let client_socket = UdpSocket::bind(any).map_err(cannot("bind", any))?;
     let mut received = 0;
     for number in 1..=10 {
-        let time = ask(&client_socket, server, &format!("ping {number}"))?;
-        received += time.iter().count();
-        let time = time.map_or("no reply".to_owned(), |time| format!("{time:?}"));
-        print(format!("{number}: {time}\n").as_bytes())?;
+        if let Some(time) = ask(&client_socket, server, &format!("ping {number}"))? {
+            received += 1;
+            print(format!("{number}: {time:?}\n").as_bytes())?;
+        } else {
+            print(format!("{number}: no reply\n").as_bytes())?;
+        }
     }
     print(format!("10 sent, {received} received\n").as_bytes())?;
-    let nobody = Failure::new(format!("no reply from {server}"), "start the server");
-    (received > 0).then_some(()).ok_or(nobody)
+    if received == 0 {
+        return Err(Failure::new(format!("no reply from {server}"), "start the server"));
+    }
+    Ok(())
 }
 
 /// How long it took until the server sent `ping` back; `None` if it has not after a second, whatever else
 /// has come: a stranger's datagram, a late reply, a second copy.
 fn ask(socket: &UdpSocket, server: SocketAddr, ping: &str) -> Result<Option<Duration>, Failure> {
-    let (mut buffer, began) = ([0; 1024], Instant::now());
+    let mut buffer = [0; 1024];
+    let began = Instant::now();
     step!("6 transfer", "{server}, sending {ping}");
-    socket.send_to(ping.as_bytes(), server).map_err(|error| cannot("send to", server, &error))?;
+    socket.send_to(ping.as_bytes(), server).map_err(cannot("send to", server))?;
     while let Some(left) = Duration::from_secs(1).checked_sub(began.elapsed()) {
         let _ = socket.set_read_timeout(Some(left)); // std refuses 0: then the one before stays.
         let received = socket.recv_from(&mut buffer);

@@ -6,8 +6,9 @@ use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
 
 mod word;
-use socket_lab::program::{self, cannot, print, Failure};
-use socket_lab::{address::resolve_server, arguments::Arguments, step, trace::printable};
+use socket_lab::failure::{cannot, print, Failure};
+use socket_lab::{address::resolve_server, arguments::Arguments};
+use socket_lab::{program, step, trace::printable};
 use word::{read_word, write_word};
 
 const USAGE: &str = "\
@@ -34,17 +35,18 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     if words.iter().any(|word| word.len() > u16::MAX.into()) {
         return Err(Failure::usage("a word is too long", "it may have 65535 bytes"));
     }
-    let cannot_connect = |error| cannot("connect to", server, &error);
-    let client_socket = TcpStream::connect(server).map_err(cannot_connect)?;
+    let client_socket = TcpStream::connect(server).map_err(cannot("connect to", server))?;
     // The server may close early: then a send fails, but what it has answered is still there to be read.
     let _ = send(&client_socket, &words);
     let mut source = BufReader::new(&client_socket);
     for word in &words {
-        let reply =
-            read_word(&mut source).map_err(|error| cannot("receive from", server, &error))?;
-        let nothing =
-            || Failure::new(format!("no reply to {word}"), "look at the server's terminal");
-        print(format!("{}\n", reply.ok_or_else(nothing)?).as_bytes())?;
+        match read_word(&mut source).map_err(cannot("receive from", server))? {
+            Some(reply) => print(format!("{reply}\n").as_bytes())?,
+            None => {
+                let what = format!("no reply to {word}");
+                return Err(Failure::new(what, "look at the server's terminal"));
+            }
+        }
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 mod word;
-use socket_lab::program::{self, cannot, print, Failure};
-use socket_lab::{address::resolve, arguments::Arguments, step};
-use socket_lab::{threads::Threads, trace::printable};
+use socket_lab::failure::{cannot, print, Failure};
+use socket_lab::{address::resolve, arguments::Arguments};
+use socket_lab::{program, step, threads::Threads, trace::printable};
 use word::{read_word, write_word};
 
 const USAGE: &str = "\
@@ -31,15 +31,15 @@ fn main() -> ExitCode {
 
 fn run(args: &Arguments) -> Result<(), Failure> {
     let address = resolve(args.text("ADDRESS"))?[0];
-    let cannot_listen = |error| cannot("listen on", address, &error);
-    let server_socket = TcpListener::bind(address).map_err(cannot_listen)?;
-    let local = server_socket.local_addr().map_err(cannot_listen)?;
+    let server_socket = TcpListener::bind(address).map_err(cannot("listen on", address))?;
+    let local = server_socket.local_addr().map_err(cannot("listen on", address))?;
     print(format!("word-server ready on {local}\n").as_bytes())?;
     let threads = Threads::new(1000);
     loop {
         match server_socket.accept() {
-            // An error ends its connection and nothing else.
-            Ok((conn, addr)) => threads.spawn(move || drop(serve(&conn, addr))),
+            Ok((conn, addr)) => threads.spawn(move || {
+                let _ = serve(&conn, addr); // An error ends its connection and nothing else.
+            }),
             // No file descriptor may be left: the pause leaves the CPU to those who have one.
             Err(_) => sleep(Duration::from_millis(100)),
         }

@@ -3,23 +3,23 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::address;
-use crate::program::Failure;
-use crate::trace::printable;
+use crate::failure::Failure;
+use crate::trace::quoted;
 
-/// The largest number that a C `int` holds.
-pub const MAX_INT: u64 = i32::MAX as u64;
+/// The largest number that an argument may be: what a C `int` holds, as `listen` takes one.
+pub const MAX_NUMBER: u64 = i32::MAX as u64;
 
 /// The arguments of a program by the names that its usage text gives them: `--count`, `ADDRESS`.
 #[derive(Debug)]
 pub struct Arguments {
     usage: &'static str,
+    /// A surplus one has no name.
     values: Vec<(&'static str, String)>,
 }
 
 impl Arguments {
-    /// Reads `args`, which begin behind the program's name. Fails where one is unknown, surplus or not
-    /// UTF-8, where a value is missing, and where ADDRESS is no address.
+    /// Reads `args`, which are those after the program's name. Fails where an option is unknown or lacks its
+    /// value, and where an argument is not UTF-8.
     pub fn parse(
         usage: &'static str,
         args: impl Iterator<Item = OsString>,
@@ -27,22 +27,17 @@ impl Arguments {
         let mut args = args.map(|arg| {
             arg.into_string().map_err(|arg| {
                 let what = format!("{} is not UTF-8", quoted(&arg.to_string_lossy()));
-                Failure::usage(
-                    what,
-                    "with MESSAGE '-' a client sends any bytes from standard input",
-                )
+                let hint = "with MESSAGE '-' a client sends any bytes from standard input";
+                Failure::usage(what, hint)
             })
         });
-        let mut operands =
-            ["ADDRESS", "MESSAGE"].into_iter().filter(|name| declaration(usage, name).is_some());
-        let mut parsed = Arguments { usage, values: Vec::new() };
-        let (mut surplus, mut options_ended) = (None, false);
+        let names = ["ADDRESS", "MESSAGE"].into_iter();
+        let mut names = names.filter(|name| declaration(usage, name).is_some());
+        let mut values = Vec::new();
+        let mut options_ended = false;
         while let Some(arg) = args.next().transpose()? {
             if options_ended || arg == "-" || !arg.starts_with('-') {
-                match operands.next() {
-                    Some(name) => parsed.values.push((name, arg)),
-                    None => surplus = surplus.or(Some(arg)),
-                }
+                values.push((names.next().unwrap_or(""), arg));
                 continue;
             }
             options_ended = arg == "--";
@@ -56,34 +51,41 @@ impl Arguments {
             let unknown = || wrong(format!("unknown option {}", quoted(name)));
             let mut words = words(declaration(usage, name).ok_or_else(unknown)?);
             let long = words.find(|word| word.starts_with("--")).unwrap_or_default();
-            let takes_value =
-                words.next().map_or(false, |word| word.chars().all(char::is_uppercase));
-            let value = match (takes_value, value) {
-                (true, None) => {
-                    args.next().ok_or_else(|| wrong(format!("{name} needs a value")))??
-                }
+            let takes_value = words.next().map_or(false, |word| word == word.to_uppercase());
+            let lacks_value = || wrong(format!("{name} needs a value"));
+            values.push(match (takes_value, value) {
+                (true, None) => (long, args.next().ok_or_else(lacks_value)??),
                 (false, Some(_)) => return Err(wrong(format!("{name} takes no value"))),
-                (_, value) => value.unwrap_or_default(),
-            };
-            parsed.values.push((long, value));
+                (_, value) => (long, value.unwrap_or_default()),
+            });
             if long == "--help" || long == "--version" {
-                return Ok(parsed);
+                break;
             }
         }
-        // First, so that a user who types `localhost 8888 hi` is told to type `localhost:8888`.
-        let next = parsed.value("MESSAGE").or(surplus.as_deref());
-        address::split(parsed.text("ADDRESS"), next)?;
-        let too_many = |arg: String| wrong(format!("one argument too many: {}", quoted(&arg)));
-        surplus.map_or(Ok(parsed), |arg| Err(too_many(arg)))
+        Ok(Arguments { usage, values })
+    }
+
+    /// The second argument that is no option: MESSAGE, or a surplus one.
+    pub fn second(&self) -> Option<&str> {
+        let mut operands = self.values.iter().filter(|(name, _)| !name.starts_with('-'));
+        operands.nth(1).map(|(_, value)| value.as_str())
+    }
+
+    /// Fails where there are more arguments than the usage text names.
+    pub fn refuse_surplus(&self) -> Result<(), Failure> {
+        match self.values.iter().find(|(name, _)| name.is_empty()) {
+            Some((_, arg)) => Err(wrong(format!("one argument too many: {}", quoted(arg)))),
+            None => Ok(()),
+        }
     }
 
     /// The value given last, else the default that the usage text names.
     fn value(&self, name: &str) -> Option<&str> {
-        debug_assert!(declaration(self.usage, name).is_some() || name == "MESSAGE", "{name}");
-        let given = self.values.iter().rev().find(|(given, _)| *given == name);
-        given.map(|(_, value)| value.as_str()).or_else(|| {
-            declaration(self.usage, name)?.split_once("[default: ")?.1.strip_suffix(']')
-        })
+        let declared = declaration(self.usage, name);
+        debug_assert!(declared.is_some(), "{name}");
+        let default = || declared?.split_once("[default: ")?.1.strip_suffix(']');
+        let given = self.values.iter().rfind(|(given, _)| *given == name);
+        given.map(|(_, value)| value.as_str()).or_else(default)
     }
 
     /// Whether an option was given.
@@ -100,9 +102,14 @@ impl Arguments {
     /// A whole number from 1 to `most`.
     pub fn number(&self, name: &str, most: u64) -> Result<u64, Failure> {
         let value = self.text(name);
-        whole(value).filter(|number| (1..=most).contains(number)).ok_or_else(|| {
-            wrong(format!("{name} {} must be a whole number from 1 to {most}", quoted(value)))
-        })
+        match value.parse() {
+            // Rust's `parse` takes "+5" too.
+            Ok(number) if (1..=most).contains(&number) && !value.starts_with('+') => Ok(number),
+            _ => Err(wrong(format!(
+                "{name} {} must be a whole number from 1 to {most}",
+                quoted(value)
+            ))),
+        }
     }
 
     /// [`Arguments::number`] of an option without a default; `None` when it is absent.
@@ -115,9 +122,9 @@ impl Arguments {
     pub fn seconds(&self, name: &str) -> Result<Option<Duration>, Failure> {
         let value = self.text(name);
         let digits = value.chars().all(|c| c.is_ascii_digit() || c == '.');
-        match value.parse::<f64>() {
-            Ok(seconds) if digits && seconds == 0.0 => Ok(None),
-            Ok(seconds) if digits && (0.001..=1e6).contains(&seconds) => {
+        match value.parse().ok().filter(|_| digits) {
+            Some(0.0) => Ok(None),
+            Some(seconds) if (0.001..=1e6).contains(&seconds) => {
                 Ok(Some(Duration::from_secs_f64(seconds)))
             }
             _ => Err(wrong(format!("{name} {} must be 0, or 0.001 to 1000000", quoted(value)))),
@@ -136,14 +143,4 @@ fn words(line: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn wrong(what: String) -> Failure {
     Failure::usage(what, "--help shows what this program takes")
-}
-
-/// A whole number; Rust's own `parse` would take "+5" too.
-pub fn whole(digits: &str) -> Option<u64> {
-    digits.parse().ok().filter(|_| !digits.starts_with('+'))
-}
-
-/// An argument as an error line shows it.
-pub fn quoted(arg: &str) -> String {
-    format!("'{}'", printable(arg.as_bytes()))
 }

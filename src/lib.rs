@@ -1,24 +1,19 @@
-//! What the four programs share: what Python has built in or hides, and the threads.
+//! What the four programs share: what Python has built in or hides, the threads, and what the document does
+//! not have.
 //!
 //! The programs port the samples of 《网络编程基础:Socket通信原理与实现》, an introductory document on
-//! socket programming. Its socket calls stand in the programs themselves. Each number here is the line of a
-//! program where a step of the document (section 2.2) begins:
+//! socket programming, whose socket calls stand in the programs themselves. Its seven steps (section 2.2)
+//! have their lines there; its sections are:
 //!
-//! | step | [tcp-server] | [tcp-client] | [udp-server] | [udp-client] |
-//! |---|---|---|---|---|
-//! | 1 create 创建Socket | 56 | 55 | 47 | 82 |
-//! | 2 bind 绑定Socket | 58 | | 48 | 89 |
-//! | 3 listen 监听连接 | 66 | | | |
-//! | 4 connect 发起连接 | | 56 | | |
-//! | 5 establish 建立连接 | 83 | 164 | | |
-//! | 6 transfer 数据传输 | 120 | 71 | 63 | 101 |
-//! | 7 close 断开连接 | 146 | 134 | 97 | 154 |
+//! | section | |
+//! |---|---|
+//! | 3.1, 4.1 the TCP server | [tcp-server] |
+//! | 3.2 the clients | [tcp-client], [udp-client] |
+//! | 4 the UDP server | [udp-server] |
+//! | 3.3 options and states | [`sockopt`] |
 //!
-//! The document's sections 3.1, 3.2 and 4 are these programs; its options and states (3.3) are [`sockopt`].
-//!
-//! Beyond the document: [`program`], how a program begins, fails and ends; [`arguments`], its command
-//! line; [`address`], from a name to addresses; [`trace`], how a line about a step is printed; [`threads`], a
-//! thread for each connection.
+//! Each file here uses only files below it in this list: [`program`], [`arguments`], [`stdin`], [`address`],
+//! [`threads`], [`sockopt`], [`failure`], [`trace`].
 //!
 //! [tcp-server]: ../src/tcp_server/tcp-server.rs.html
 //! [tcp-client]: ../src/tcp_client/tcp-client.rs.html
@@ -29,7 +24,9 @@
 
 pub mod address;
 pub mod arguments;
+pub mod failure;
 pub mod program;
 pub mod sockopt;
+pub mod stdin;
 pub mod threads;
 pub mod trace;

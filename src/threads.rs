@@ -1,7 +1,10 @@
 //! A thread pool: `thread::spawn` for connections, but a thread whose connection has ended waits for the
 //! next one (UNIX Network Programming, chapter 30), and there is a limit.
 //!
-//! To start a thread takes about as long as to serve a short connection; one that waits is there at once.
+//! Starting a thread takes about as long as serving a short connection; one that waits is there at once.
+//! In the pool at the end of the Rust book a fixed number of threads wait at one queue, a panic costs one of
+//! them for good, and their number is the limit. Here threads start when they are needed, a panic costs
+//! nothing but its connection, and the limit counts connections.
 
 use std::mem::replace;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -12,13 +15,14 @@ use std::time::Duration;
 
 use crate::step;
 
-/// The largest limit. Each thread takes four memory maps, and Linux gives a process 65,530
-/// by default (vm.max_map_count); std ends a program in which a thread starts without one.
+/// The largest limit. Each thread takes four memory maps, of which Linux gives a process 65,530 by default
+/// (vm.max_map_count); where there is none left for a thread that starts, std ends the program.
 pub const MAX_CONNECTIONS: u64 = 15_000;
 /// Spare threads beyond this number end: the memory of a burst is given back.
 const MAX_SPARE_THREADS: usize = 64;
-/// Bytes. std's 2 MiB are address space alone, but some systems lack it for 15,000 threads.
-const STACK_SIZE: usize = 64 * 1024;
+/// Bytes: room for a large array of a student's, and 15,000 of them are 4 GB of addresses, which are no
+/// memory. std's 2 MiB would be 30 GB, which some systems refuse.
+const STACK_SIZE: usize = 256 * 1024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -43,26 +47,32 @@ impl Threads {
         Arc::new(Threads { limit, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Runs `job` in a thread, and returns when there is a place for another job.
+    /// Waits until fewer jobs run than the limit.
+    pub fn wait_for_place(&self) {
+        if self.state().open >= self.limit {
+            step!("5 establish", "{} open, which is the limit; others wait", self.limit);
+            let _state = self.changed.wait_while(self.state(), |state| state.open >= self.limit);
+        }
+    }
+
+    /// Waits until no job runs.
+    pub fn wait(&self) {
+        let _state = self.changed.wait_while(self.state(), |state| state.open > 0);
+    }
+
+    /// Runs `job` in a thread.
     ///
     /// A panic ends its job and nothing else. Where the system starts no more threads (EAGAIN,
     /// pthread_create(3)), the job waits for one; where it has started none at all, the job runs here.
     pub fn spawn(self: &Arc<Threads>, job: impl FnOnce() + Send + 'static) {
         self.state().open += 1;
-        match self.find() {
-            // It has no job, and its channel holds one: send does not block.
-            Some(thread) => drop(thread.send(Box::new(job))),
-            None => drop(self.run(Box::new(job))),
+        let job = Box::new(job);
+        if let Some(thread) = self.find() {
+            // It neither fails nor blocks: the thread waits for a job, and its channel holds one.
+            let _ = thread.send(job);
+        } else {
+            let _state = self.run(job);
         }
-        if self.state().open >= self.limit {
-            step!("5 establish", "{} open, which is the limit; others wait", self.limit);
-            self.wait_below(self.limit);
-        }
-    }
-
-    /// Waits until fewer than `number` jobs run.
-    pub fn wait_below(&self, number: u64) {
-        drop(self.changed.wait_while(self.state(), |state| state.open >= number));
     }
 
     /// A spare thread, else a new one; none where there is none to wait for.
@@ -76,13 +86,15 @@ impl Threads {
             }
             // For a thread to become spare, or until it is time to try again to start one.
             let pause = Duration::from_millis(100);
-            drop(self.changed.wait_timeout_while(state, pause, |state| state.spare.is_empty()));
+            let _state =
+                self.changed.wait_timeout_while(state, pause, |state| state.spare.is_empty());
         }
     }
 
     fn start(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
         let (thread, jobs) = sync_channel(1);
         let (threads, own) = (Arc::clone(self), thread.clone());
+        // `thread::spawn` would panic where no thread can be started, and has std's stack.
         let started = Builder::new().stack_size(STACK_SIZE).spawn(move || {
             while let Ok(job) = jobs.recv() {
                 let mut state = threads.run(job);
@@ -99,6 +111,8 @@ impl Threads {
         started.ok().map(|_| thread)
     }
 
+    /// Returns with the lock held, so that nobody sees the job ended and its thread not yet spare: `spawn`
+    /// would start another thread, or find none to wait for.
     fn run(&self, job: Job) -> MutexGuard<'_, State> {
         let _ = catch_unwind(AssertUnwindSafe(job));
         let mut state = self.state();
@@ -114,7 +128,6 @@ impl Threads {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Threads, MAX_SPARE_THREADS};
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -141,7 +154,7 @@ mod tests {
                 together.wait();
             });
         }
-        threads.wait_below(1);
+        threads.wait();
     }
 
     #[test]
@@ -163,7 +176,7 @@ mod tests {
             for _ in 0..3 {
                 let tell = tell.clone();
                 threads.spawn(move || tell.send(std::thread::current().id()).unwrap());
-                threads.wait_below(1);
+                threads.wait();
             }
             let who: Vec<_> = who.try_iter().collect();
             assert!(who[0] == who[1] && who[1] == who[2], "{who:?}");
@@ -177,13 +190,14 @@ mod tests {
             let (open, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
             for _ in 0..1000 {
                 let (open, most) = (Arc::clone(&open), Arc::clone(&most));
+                threads.wait_for_place();
                 threads.spawn(move || {
                     most.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
                     std::thread::yield_now();
                     open.fetch_sub(1, SeqCst);
                 });
             }
-            threads.wait_below(1);
+            threads.wait();
             assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
         });
     }
@@ -199,7 +213,7 @@ mod tests {
                 let (tell, served) = channel();
                 threads.spawn(move || tell.send("served").unwrap());
                 assert_eq!(served.recv(), Ok("served"));
-                threads.wait_below(1);
+                threads.wait();
             }
         });
     }

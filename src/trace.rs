@@ -10,7 +10,7 @@
 //! A trace never changes what it tells of. It can slow it down: where nobody reads standard error, a
 //! full pipe or a terminal stopped with Ctrl-S, the program waits, as any Unix program does.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::str::from_utf8;
@@ -36,21 +36,19 @@ pub fn is_quiet() -> bool {
 
 /// Prints `PROGRAM: NUMBER NAME  detail`, the number and name of a step and what happens in it.
 ///
-/// The details are evaluated only when they are shown, so that `--quiet` costs no system call. A `?`
-/// among them ends the line, which then has the error, and not the program.
+/// The details are evaluated only when they are shown, so that `--quiet` costs no system call.
 #[macro_export]
 macro_rules! step {
     ($step:literal, $($detail:tt)*) => {
         if !$crate::trace::is_quiet() {
-            $crate::trace::write_step($step, || Ok(format!($($detail)*)));
+            $crate::trace::write_step($step, format_args!($($detail)*));
         }
     };
 }
 
 /// What [`step!`] does when it does something.
-pub fn write_step(step: &str, detail: impl FnOnce() -> io::Result<String>) {
+pub fn write_step(step: &str, detail: fmt::Arguments) {
     let program = *PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);
-    let detail = detail().unwrap_or_else(|error| error.to_string());
     write(format_args!("{program}: {step:<12} {detail}"));
 }
 
@@ -71,37 +69,39 @@ pub fn family(address: &SocketAddr) -> &'static str {
     }
 }
 
-/// Received bytes, safe and unambiguous for a person: UTF-8 as it is; escaped (`\x1b`) are control
-/// characters, bytes that are no UTF-8, the backslash itself, and what turns or breaks a line; at
-/// most 60 characters and then `…`.
+/// A value that was read for the trace, or why it could not be.
+pub fn shown(result: io::Result<impl Display>) -> String {
+    result.map_or_else(|error| error.to_string(), |value| value.to_string())
+}
+
+/// Bytes, safe and unambiguous for a person: UTF-8 as it is; escaped (`\x1b`) are control characters, bytes
+/// that are no UTF-8, the backslash itself, and what turns or breaks a line; at most 60 characters and then `…`.
 pub fn printable(bytes: &[u8]) -> String {
-    // A character has at most four bytes, so this is enough to see that there is more than is shown.
-    let mut rest = &bytes[..bytes.len().min(4 * (MAX_SHOWN + 1))];
-    let (mut shown, mut room) = (String::with_capacity(rest.len()), MAX_SHOWN);
-    while !rest.is_empty() {
-        // What is shown as it is, up to the next byte that must be escaped.
-        let valid = from_utf8(rest).or_else(|error| from_utf8(&rest[..error.valid_up_to()]));
-        let plain = valid.unwrap_or_default().split(must_be_escaped).next().unwrap_or_default();
-        let fitting = plain.char_indices().nth(room).map_or(plain, |(end, _)| &plain[..end]);
-        shown.push_str(fitting);
-        room -= fitting.chars().count();
-        rest = &rest[fitting.len()..];
-        if let Some(byte) = rest.first() {
-            let escaped = byte.escape_ascii().to_string();
-            // Always so where `fitting` is not all of `plain`.
-            if escaped.len() > room {
-                return shown + "…";
-            }
-            shown.push_str(&escaped);
-            room -= escaped.len();
-            rest = &rest[1..];
+    let (mut text, mut room, mut rest) = (String::with_capacity(256), MAX_SHOWN, bytes);
+    while let Some(byte) = rest.first() {
+        // A character has at most four bytes.
+        let next = &rest[..rest.len().min(4)];
+        let valid = from_utf8(next).or_else(|error| from_utf8(&next[..error.valid_up_to()]));
+        let plain = valid.unwrap_or_default().chars().next().filter(|c| !must_be_escaped(*c));
+        let piece = plain.map_or_else(|| byte.escape_ascii().to_string(), String::from);
+        let width = piece.chars().count();
+        if width > room {
+            return text + "…";
         }
+        text += &piece;
+        room -= width;
+        rest = &rest[plain.map_or(1, char::len_utf8)..];
     }
-    shown
+    text
+}
+
+/// Text that a user typed, as an error line shows it.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", printable(text.as_bytes()))
 }
 
 /// What a recv of TCP returned, where 0 bytes are the end of the stream.
-pub fn received(data: &[u8]) -> String {
+pub fn describe(data: &[u8]) -> String {
     match data.len() {
         0 => "0 bytes: no more will come".to_owned(),
         length => format!("{length} bytes received: {}", printable(data)),

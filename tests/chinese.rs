@@ -1,6 +1,5 @@
 //! The Chinese pages say what the English ones say: the same sections, commands and code; and one word for
 //! each thing. So what the tests run in English holds in Chinese.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 mod common;
 

@@ -1,6 +1,4 @@
 //! The command line of all four programs: options, their values, and what is refused.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -168,27 +166,16 @@ fn an_address_that_can_be_guessed_is_refused_with_what_to_type() {
         for (args, write) in [
             (&["127.0.0.1：8888"][..], "127.0.0.1:8888"),
             (&["１２７。０。０。１：８８８８"], "127.0.0.1:8888"),
-            (&["“127.0.0.1:8888”"], "127.0.0.1:8888"),
-            (&["‘localhost:8888’"], "localhost:8888"),
-            (&["\"localhost:8888\""], "localhost:8888"),
-            (&["localhost:", "9999"], "localhost:9999"),
-            (&["【::1】：8888"], "[::1]:8888"),
+            (&["127.0.0.1：8888　"], "127.0.0.1:8888"),
             (&["［::1］:8888"], "[::1]:8888"),
-            (&["192.168.001.010:8888"], "192.168.1.10:8888"),
             (&["localhost"], "localhost:8888"),
+            (&["localhost:"], "localhost:8888"),
             (&["localhost", "9999"], "localhost:9999"),
+            (&["localhost:", "9999"], "localhost:9999"),
             (&["localhost", "9999", "hi"], "localhost:9999"),
             (&["localhost", "hi"], "localhost:8888"),
             (&["localhost", "９０００"], "localhost:9000"),
-            (&["127.0.0.1；8888"], "127.0.0.1:8888"),
-            (&["127.0.0.1，8888"], "127.0.0.1:8888"),
-            (&["127.0.0.1;8888"], "127.0.0.1:8888"),
-            (&["127.0.0.1∶8888"], "127.0.0.1:8888"),
-            (&["127｡0｡0｡1:8888"], "127.0.0.1:8888"),
-            (&["127.0.0.1：8888　"], "127.0.0.1:8888"),
             (&["localhost 9999"], "localhost:9999"),
-            (&["localhost/"], "localhost:8888"),
-            (&[":9999"], "127.0.0.1:9999"),
             (&["9999"], "127.0.0.1:9999"),
         ] {
             if args.len() > 1 && !two(program) && args[1] == "hi" {
@@ -211,6 +198,7 @@ fn an_address_that_can_be_guessed_is_refused_with_what_to_type() {
             "http://localhost:8888",
             "1.2.3:4",
             "1.2.3.256:4",
+            "fe80::",
         ] {
             let output = run(program, &["--", hopeless]);
             assert_eq!(output.status.code(), Some(2), "{hopeless}");

@@ -1,7 +1,5 @@
 //! Every client against every server: Rust and Python both ways, and what else a class has.
 #![cfg(target_os = "linux")] // nc and its kin differ from system to system.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

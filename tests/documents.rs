@@ -6,8 +6,6 @@
 //! which terminal; a heading closes all of them. A block ```` ```diff ```` changes the file that its first
 //! line names. A comment `<!-- Not run by the tests: REASON -->` above a block leaves it out.
 #![cfg(target_os = "linux")] // What the labs show of the system is Linux's.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,7 +1,5 @@
 //! labs/enter: a network for the terminals of one student, and what it says where there may be none.
 #![cfg(target_os = "linux")] // Other systems have no network namespaces.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

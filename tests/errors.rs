@@ -1,7 +1,5 @@
 //! What fails, and how the programs say so: program, action, address and reason, then a hint; exit code 1.
 //! And replies that are strange, and no failure.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -93,12 +91,12 @@ fn the_address_is_not_of_this_machine() {
 fn rare_failures_have_their_hints_too() {
     use std::io::ErrorKind::{InvalidData, PermissionDenied, WouldBlock};
     for (action, kind, hint) in [
-        ("bind", PermissionDenied, "choose a port from 1024 on"),
-        ("listen on", PermissionDenied, "choose a port from 1024 on"),
-        ("start", WouldBlock, "no thread or file descriptor is left"),
+        ("bind", PermissionDenied, "choose another port, from 1024 on"),
+        ("listen on", PermissionDenied, "choose another port, from 1024 on"),
+        ("start", WouldBlock, "this system allows no more threads"),
         ("write to", InvalidData, "a Windows console shows only UTF-8"),
     ] {
-        let failure = socket_lab::program::cannot(action, "it", &kind.into());
+        let failure = socket_lab::failure::cannot(action, "it")(kind.into());
         assert!(format!("{failure:?}").contains(hint), "{failure:?}");
     }
 }

@@ -1,8 +1,6 @@
 //! The exercises of labs/README.md: checks the student's `src/bin/NAME.rs`, or else the solution in `examples/`.
 //!
 //! A failure is one sentence: what was sent, what was expected and what came.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -307,7 +305,7 @@ fn each_solution_is_its_skeleton_with_the_gaps_filled() {
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
         let solution = std::fs::read_to_string(path).unwrap();
-        assert!(solution.lines().count() < 60, "{file} is no small program any more");
+        assert!(solution.lines().count() < 70, "{file} is no small program any more");
         let mut lines = solution.lines();
         for line in skeletons[number].lines().filter(|line| !line.contains("todo!")) {
             assert!(

@@ -1,7 +1,5 @@
 //! What students hand in, and the script that looks at a folder of it.
 #![cfg(unix)] // Python is `python3` there.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,7 +1,5 @@
 //! Installed and packed: four programs on the PATH, in a room without a network, and what the package holds.
 #![cfg(target_os = "linux")] // unshare(1), which takes the network away, is of Linux.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,7 +1,5 @@
 //! Many connections at once: `make soak` runs it.
 #![cfg(target_os = "linux")] // /proc tells memory, threads and descriptors.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,6 +1,5 @@
 //! Faults of a network: dead peers, no IPv6, no port left, a firewall. Each in a network of its own.
 #![cfg(target_os = "linux")] // Network namespaces, and what /proc/sys sets in them, are Linux's.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 mod common;
 

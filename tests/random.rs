@@ -1,6 +1,4 @@
 //! Arguments and received bytes of any content: never a panic, a signal, or a control character shown.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,6 +1,5 @@
 //! What the README shows of a conversation, in tables and pictures, is what this machine shows.
 #![cfg(target_os = "linux")] // Network namespaces and ss(8) are Linux's.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 mod common;
 

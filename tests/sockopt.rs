@@ -1,6 +1,4 @@
 //! Options and states (the document's section 3.3), each held against the running system.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! tcp-client with MESSAGE '-': when it ends, with which exit code, and what it says.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 mod common;
 

@@ -1,7 +1,5 @@
 //! Line by line down to the system: strace shows the document's calls in the document's order.
 #![cfg(target_os = "linux")] // strace(1) is of Linux.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -231,22 +229,4 @@ fn udp_server_goes_on_after_an_error_of_recvfrom_with_a_pause_where_that_helps()
         let names = calls.iter().map(|call| if call.contains("sleep(") { "sleep" } else { "recv" });
         assert_eq!(names.collect::<Vec<_>>(), expected, "{calls:#?}");
     }
-}
-
-/// std would ask for 2 MiB: address space alone, but 15,000 threads of it are more than some systems have.
-#[test]
-fn the_stack_of_a_thread_is_64_kib() {
-    if !has(&["strace"]) {
-        return;
-    }
-    let server =
-        traced_as(&["-e", "trace=mmap"], "tcp-server", &["-q", "--count=1", "127.0.0.1:0"]);
-    let mut running = Server::run(server.command);
-    drop(running.connect());
-    running.finish();
-    let calls = calls(&server.file);
-    let stacks = calls.iter().filter(|call| call.contains("MAP_STACK"));
-    let sizes: Vec<u32> = stacks.filter_map(|call| call.split(", ").nth(1)?.parse().ok()).collect();
-    // And at most a page of 64 KiB to guard it.
-    assert!(sizes.iter().any(|size| (64 << 10..=128 << 10).contains(size)), "{calls:#?}");
 }

@@ -1,6 +1,4 @@
 //! What brings other TCP servers down: used-up limits, and clients that do not behave.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! The trace of two programs that share a terminal: no effect stands above its cause, and it changes nothing.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
 
 mod common;
 

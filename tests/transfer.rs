@@ -1,6 +1,4 @@
 //! Data over TCP and UDP, both ways: whole, of any size, for several clients, by name and by number.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,6 +1,4 @@
 //! What ends other UDP servers and misleads other clients: strange sources, lost and foreign datagrams.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::pedantic)]
 
 mod common;
 

@@ -1,7 +1,6 @@
 //! tcp-server: echoes whatever each client sends (RFC 862), with a thread for each connection.
 //!
-//! A line `//|` is a statement of tests/python/tcp_server.py, some with the number and name of the
-//! document's step (README.md says who takes which); the Rust that does the same stands below it.
+//! `//|` is a statement of tests/python/tcp_server.py, with the document's step; below it stands its Rust.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,13 +12,13 @@ use std::time::Duration;
 
 use socket_lab::address::resolve;
 //| import sys
-use socket_lab::arguments::{Arguments, MAX_INT};
-use socket_lab::program::{self, cannot, print, retry, Failure};
+use socket_lab::arguments::{Arguments, MAX_NUMBER};
+use socket_lab::failure::{cannot, despite_signals, print, Failure};
 use socket_lab::sockopt::{getsockopt, listen, setsockopt};
 use socket_lab::sockopt::{SO_ACCEPTCONN, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR};
-use socket_lab::step;
 use socket_lab::threads::{Threads, MAX_CONNECTIONS};
-use socket_lab::trace::{family, received};
+use socket_lab::trace::{describe, family, shown};
+use socket_lab::{program, step};
 
 const USAGE: &str = "\
 Usage: tcp-server [OPTIONS] [ADDRESS]
@@ -45,91 +44,94 @@ fn main() -> ExitCode {
 fn run(args: &Arguments) -> Result<(), Failure> {
     // The document's 5, or std's 128, is too short a queue for many clients at once: Linux drops the SYN
     // that finds it full, and the client resends it after a second.
-    let backlog = args.number("--backlog", MAX_INT)?;
+    let backlog = args.number("--backlog", MAX_NUMBER)?;
     let threads = Threads::new(args.number("--max-connections", MAX_CONNECTIONS)?);
     let idle_timeout = args.seconds("--idle-timeout")?;
-    let count = args.optional_number("--count", MAX_INT)?;
+    let count = args.optional_number("--count", MAX_NUMBER)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    // Of a name's addresses the first alone, as Python's bind does.
     let address = resolve(args.text("ADDRESS"))?[0];
 
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //|              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     //| 2 bind       server_socket.bind((host, port))
-    // One call of std's does all of this (on Windows without SO_REUSEADDR), and 3 listen too.
+    // One call of std's does all of this (on Windows without SO_REUSEADDR), and a first listen.
     step!("1 create", "TCP, {}", family(&address));
-    let cannot_listen = |error| cannot("listen on", address, &error);
-    let server_socket = TcpListener::bind(address).map_err(cannot_listen)?;
-    let local = server_socket.local_addr().map_err(cannot_listen)?;
-    // Inside step!(...) a `?` that fails shows its error in that line; outside, it returns from `run`.
-    step!("2 bind", "{local}, SO_REUSEADDR={}", getsockopt(&server_socket, SO_REUSEADDR)?);
+    let server_socket = TcpListener::bind(address).map_err(cannot("listen on", address))?;
+    let local = server_socket.local_addr().map_err(cannot("listen on", address))?;
+    step!("2 bind", "{local}, SO_REUSEADDR={}", shown(getsockopt(&server_socket, SO_REUSEADDR)));
     //| 3 listen     server_socket.listen(5)
-    // std has called it with 128; this changes the length of the queue.
-    listen(&server_socket, backlog).map_err(cannot_listen)?;
+    // std's was with 128; this one changes the length of the queue.
+    listen(&server_socket, backlog).map_err(cannot("listen on", address))?;
     //| print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     //| print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
     step!(
         "3 listen",
         "backlog {backlog}, SO_ACCEPTCONN={}, SO_ERROR={}",
-        getsockopt(&server_socket, SO_ACCEPTCONN)?,
-        getsockopt(&server_socket, SO_ERROR)?
+        shown(getsockopt(&server_socket, SO_ACCEPTCONN)),
+        shown(getsockopt(&server_socket, SO_ERROR))
     );
     //| print('ready on %s:%d' % server_socket.getsockname())
-    let ready = print(format!("tcp-server ready on {local}\n").as_bytes());
-
+    print(format!("tcp-server ready on {local}\n").as_bytes())?;
     let mut accepted = 0;
+    let mut is_failing = false;
     //| while True:
-    while ready.is_ok() && count != Some(accepted) {
+    // Python's loop never ends; --count ends this one.
+    while count != Some(accepted) {
+        threads.wait_for_place();
         //| 5 establish  conn, addr = server_socket.accept()
         let (conn, addr) = match server_socket.accept() {
             Ok(connection) => connection,
             Err(error) => {
-                // For example, no file descriptor is left: the client waits in the queue, and the pause
-                // leaves the CPU to the connections that will free one.
-                step!("5 establish", "cannot accept: {error}; trying again");
+                // Perhaps no descriptor is left: the pause leaves the CPU to those who will free one.
+                if !is_failing {
+                    step!("5 establish", "cannot accept: {error}; trying again");
+                }
+                is_failing = true;
                 sleep(Duration::from_millis(100));
                 continue;
             }
         };
+        is_failing = false;
         accepted += 1;
         // Python serves one client after another; here each connection has a thread.
         threads.spawn(move || echo(conn, addr, idle_timeout));
     }
-    // Python's loop never ends; --count ends this one, when all that it accepted have been served.
-    threads.wait_below(1);
+    threads.wait();
     step!("7 close", "{local}, connections served: {accepted}");
     drop(server_socket);
-    ready
+    Ok(())
 }
 
 /// Sends back what comes until the client has finished, and closes the connection.
 fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
-    let (mut buffer, mut echoed) = (vec![0; 1024], 0);
+    let mut buffer = vec![0; 1024];
+    let mut echoed = 0;
     // In a closure: a `?` ends only the closure, and 7 close below still comes.
     let mut transfer = || -> io::Result<()> {
         //| conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         setsockopt(&conn, SO_KEEPALIVE, 1)?;
-        step!("5 establish", "{addr}, SO_KEEPALIVE={}", getsockopt(&conn, SO_KEEPALIVE)?);
-        // TCP_NODELAY: without it a small reply waits until the one before is acknowledged (Nagle, RFC
-        // 896), which the client may delay, on Linux for 40 ms.
+        step!("5 establish", "{addr}, SO_KEEPALIVE={}", shown(getsockopt(&conn, SO_KEEPALIVE)));
+        // TCP_NODELAY, or a small reply waits until the client acknowledges the one before (RFC 896).
         conn.set_nodelay(true)?;
         conn.set_read_timeout(idle_timeout)?;
         conn.set_write_timeout(idle_timeout)?;
         //| while True:
         loop {
             //| 6 transfer   data = conn.recv(1024)
-            let length = retry(idle_timeout, || conn.read(&mut buffer))?;
+            let length = despite_signals(idle_timeout, || conn.read(&mut buffer))?;
             let data = &buffer[..length];
-            step!("6 transfer", "{addr}, {}", received(data));
+            step!("6 transfer", "{addr}, {}", describe(data));
             //| if not data:
             //|     break
             if data.is_empty() {
                 break Ok(());
             }
             //| conn.sendall(data)
-            retry(idle_timeout, || conn.write_all(data))?;
+            despite_signals(idle_timeout, || conn.write_all(data))?;
             echoed += length;
-            // It was full, so more is probably waiting. An idle connection keeps its 1 KiB.
+            // It was full, so more is probably waiting, and a larger one takes fewer calls.
             if length == buffer.len() && length < 64 * 1024 {
                 buffer.resize(2 * length, 0);
             }
@@ -137,7 +139,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
     };
     match transfer() {
         Ok(()) => step!("7 close", "{addr}, {echoed} bytes sent back"),
-        // The timeout: see `retry`.
+        // Of `idle_timeout`: see `despite_signals`.
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             step!("7 close", "{addr}, idle too long after {echoed} bytes");
         }

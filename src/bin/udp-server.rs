@@ -1,7 +1,6 @@
 //! udp-server: echoes every datagram to where it came from (RFC 862).
 //!
-//! A line `//|` is a statement of tests/python/udp_server.py, some with the number and name of the
-//! document's step (README.md says who takes which); the Rust that does the same stands below it.
+//! `//|` is a statement of tests/python/udp_server.py, with the document's step; below it stands its Rust.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;
@@ -11,12 +10,12 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use socket_lab::address::{is_own, resolve};
+use socket_lab::address::{can_bind, resolve};
 //| import sys
-use socket_lab::arguments::{Arguments, MAX_INT};
-use socket_lab::program::{self, cannot, print, Failure};
-use socket_lab::step;
+use socket_lab::arguments::{Arguments, MAX_NUMBER};
+use socket_lab::failure::{cannot, print, Failure};
 use socket_lab::trace::{family, printable};
+use socket_lab::{program, step};
 
 const USAGE: &str = "\
 Usage: udp-server [OPTIONS] [ADDRESS]
@@ -38,28 +37,30 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {
-    let count = args.optional_number("--count", MAX_INT)?;
-    let drop_every = args.optional_number("--drop-every", MAX_INT)?;
+    let count = args.optional_number("--count", MAX_NUMBER)?;
+    let drop_every = args.optional_number("--drop-every", MAX_NUMBER)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+    // Of a name's addresses the first alone, as Python's bind does.
     let address = resolve(args.text("ADDRESS"))?[0];
 
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     //| 2 bind       server_socket.bind((host, port))
     // One call of std's does both.
     step!("1 create", "UDP, {}", family(&address));
-    let cannot_bind = |error| cannot("bind", address, &error);
-    let server_socket = UdpSocket::bind(address).map_err(cannot_bind)?;
-    let local = server_socket.local_addr().map_err(cannot_bind)?;
+    let server_socket = UdpSocket::bind(address).map_err(cannot("bind", address))?;
+    let local = server_socket.local_addr().map_err(cannot("bind", address))?;
     step!("2 bind", "{local}");
     //| print('ready on %s:%d' % server_socket.getsockname())
-    let ready = print(format!("udp-server ready on {local}\n").as_bytes());
+    print(format!("udp-server ready on {local}\n").as_bytes())?;
 
-    // It holds any datagram; of one longer than the buffer, in Python 1,024 bytes, the rest is lost.
+    // Of a datagram longer than the buffer the rest is lost. The longest has 65,507 bytes over IPv4.
     let mut buffer = vec![0; 64 * 1024];
-    let (mut arrived, mut answered) = (0, 0);
+    let mut arrived = 0;
+    let mut answered = 0;
     //| while True:
-    while ready.is_ok() && count != Some(answered) {
+    // Python's loop never ends; --count ends this one.
+    while count != Some(answered) {
         //| 6 transfer   data, addr = server_socket.recvfrom(1024)
         let (data, addr) = match server_socket.recv_from(&mut buffer) {
             Ok((length, addr)) => (&buffer[..length], addr),
@@ -73,9 +74,9 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             }
         };
         let length = data.len();
-        // Port 0 cannot be answered. At a port below 1024 there may be another echo server, and our own
-        // address is this one: two echo servers that answer each other never stop.
-        let from_self = is_own(addr, local.port());
+        // Port 0 cannot be answered. At a port below 1024 there may be another echo server, and at our own
+        // address there is this one: echo servers that answer each other never stop.
+        let from_self = addr.port() == local.port() && can_bind(addr);
         if from_self || addr.port() < 1024 {
             let reason = if from_self { "own address" } else { "port 0 to 1023" };
             step!("6 transfer", "{addr}, {length} bytes ignored: {reason}");
@@ -93,8 +94,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
             Err(error) => step!("6 transfer", "{addr}, not sent back: {error}"),
         }
     }
-    // Python's loop never ends; --count ends this one.
     step!("7 close", "{local}, datagrams answered: {answered}");
     drop(server_socket);
-    ready
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! What the tests share: a server that is ended by a guard, clients, and peers that misbehave.
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::pedantic)]
+#![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
