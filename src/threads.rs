@@ -202,6 +202,21 @@ mod tests {
         });
     }
 
+    /// As a student may write it. Less room, and the whole program is aborted.
+    #[test]
+    fn a_job_has_room_for_an_array_of_64_kib() {
+        in_time(|| {
+            let threads = Threads::new(1);
+            let (tell, sum) = channel();
+            threads.spawn(move || {
+                let mut buffer = [0_u8; 64 * 1024];
+                buffer.iter_mut().for_each(|byte| *byte += 1);
+                tell.send(buffer.iter().map(|byte| usize::from(*byte)).sum::<usize>()).unwrap();
+            });
+            assert_eq!(sum.recv(), Ok(64 * 1024));
+        });
+    }
+
     #[test]
     fn a_panic_ends_its_job_and_nothing_else_whatever_the_limit() {
         in_time(|| {

@@ -100,7 +100,7 @@ impl Terminal {
         let pipe = format!("socket-lab-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join(pipe);
         let mut command = project.enter(&[]);
-        command.env("PYTHONUNBUFFERED", "1").env("LC_ALL", "C.UTF-8");
+        command.env("PYTHONUNBUFFERED", "1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut outer = command.spawn().unwrap();
         let mut keyboard = outer.stdin.take().unwrap();

@@ -41,10 +41,10 @@ fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     panic!("not reached: {what}");
 }
 
-#[ignore = "10,000 threads three times: make soak"]
+#[ignore = "15,000 threads three times: make soak"]
 #[test]
-fn ten_thousand_connections_are_served_at_once_and_leave_nothing_behind() {
-    let number = raise_descriptor_limit(10_000);
+fn fifteen_thousand_connections_are_served_at_once_and_leave_nothing_behind() {
+    let number = raise_descriptor_limit(15_000);
     let server =
         Server::start("tcp-server", &["-q", "--max-connections=15000", "--idle-timeout=0"]);
     let id = server.id();

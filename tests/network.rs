@@ -88,6 +88,16 @@ fn a_dead_server_is_not_called_slow() {
     }
 }
 
+#[test]
+fn an_address_that_a_name_has_three_times_is_asked_once() {
+    let script = r#"
+        printf '127.0.0.1 localhost\n127.0.0.2 localhost\n127.0.0.1 localhost\n' >/media/hosts
+        mount --bind /media/hosts /etc/hosts || exit 3
+        echo "asked: $("$tcp_client" localhost:8888 2>&1 | sed -n 's/.*4 connect *//p' | tr '\n' ' ')"."#;
+    let once = "asked: 127.0.0.1:8888 127.0.0.2:8888 .";
+    assert_shows(in_a_network(script), &[once]);
+}
+
 /// As in many containers: `localhost` has two addresses, and one of them cannot be used.
 #[test]
 fn of_a_name_with_two_addresses_the_first_ones_error_is_the_reason() {
@@ -251,9 +261,11 @@ fn of_a_link_local_address_the_scope_counts() {
             ip address add fe80::2/64 dev $cable nodad; ip link set $cable up
             nsenter -t $other -n ip address add fe80::1/64 dev $cable nodad
             nsenter -t $other -n ip link set $cable up
+            until nsenter -t $other -n ip -6 route show table local | grep -q fe80::1; do sleep 0.01; done
             start nsenter -t $other -n "$udp_server" -q "[fe80::1%$cable]:9000"
         done
         for cable in one two; do
+            until ip -6 route show table local | grep -q "fe80::2 dev $cable"; do sleep 0.01; done
             "$udp_client" -q --timeout 5 "[fe80::1%$cable]:9000" "$cable"; echo "exit code $?"
         done"#;
     let shown = ["Received: one\nexit code 0\nReceived: two\nexit code 0\n"];

@@ -73,7 +73,11 @@ fn an_option_that_is_set_reads_as_set_and_one_that_is_cleared_as_cleared() {
     assert_ne!(getsockopt(&stream, SO_KEEPALIVE).unwrap(), 0);
     setsockopt(&stream, SO_KEEPALIVE, 0).unwrap();
     assert_eq!(getsockopt(&stream, SO_KEEPALIVE).unwrap(), 0);
-    assert!(setsockopt(&stream, SO_ACCEPTCONN, 1).is_err(), "it can only be read");
+    let error = setsockopt(&stream, SO_ACCEPTCONN, 1).expect_err("it can only be read");
+    assert!(
+        !cfg!(target_os = "linux") || error.raw_os_error() == Some(92),
+        "no ENOPROTOOPT: {error}"
+    );
 }
 
 #[cfg(unix)] // On Windows it means something else, and std leaves it alone.
@@ -116,13 +120,6 @@ fn the_queue_of_listen_is_as_long_as_asked_for() {
     assert_eq!(connected_of_five(&[one_served, "--backlog=1"]), 1 + 2);
     assert_eq!(connected_of_five(&[one_served, "--backlog=2"]), 1 + 3);
     assert_eq!(connected_of_five(&[one_served]), 5);
-}
-
-#[test]
-fn listen_makes_the_queue_longer_or_shorter_at_any_time() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listen(&listener, 5).unwrap();
-    listen(&listener, u64::MAX).unwrap();
 }
 
 /// One that is closed cannot be passed: a borrowed socket is open. One that is no socket can.

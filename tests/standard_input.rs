@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -148,16 +149,89 @@ fn an_input_that_is_still_open_when_the_server_has_closed_is_a_failure_with_both
     keyboard.write_all(b"too late\n").unwrap_err();
 }
 
-/// The server neither answers nor closes, and there is no time-out: nothing is waited for all the same.
+/// The server neither answers nor closes, and there is no time-out: nothing is waited for all the same, and
+/// the end that recv sees is not called the server's.
 #[cfg(unix)] // Windows opens no directory.
 #[test]
 fn an_input_that_cannot_be_read_ends_the_wait_for_a_reply() {
-    let stdin = File::open("/").unwrap();
-    let mut child = start(&tcp_peer(never_read), &["-q", "--timeout=0"], stdin);
-    let error = lines(child.0.stderr.take().unwrap()).recv_timeout(PATIENCE);
-    let why = "tcp-client: cannot read standard input: Is a directory";
-    assert!(error.as_ref().map_or(false, |line| line.starts_with(why)), "{error:?}");
-    assert_eq!(child.finish().status.code(), Some(1));
+    for _ in 0..100 {
+        let output = start(&tcp_peer(never_read), &["--timeout=0"], File::open("/").unwrap());
+        let output = output.finish();
+        assert_failure(&output, "cannot read standard input: Is a directory");
+        assert!(stderr(&output).contains("no more to send (it failed)\ntcp-client: 7 close  "));
+    }
+}
+
+/// The server has said all, and reads no more. What hangs in send fails by our own shutdown.
+#[test]
+fn a_sending_that_hangs_when_the_reply_has_ended_fails_before_the_last_line() {
+    for _ in 0..10 {
+        let address = tcp_peer(|mut stream| {
+            stream.read_exact(&mut [0; 1000]).unwrap();
+            stream.write_all(b"enough").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            never_read(stream);
+        });
+        let output = type_into(&address, &[], &vec![0; MIB_100 / 4], Duration::ZERO);
+        assert_failure(&output, " closed before standard input ended: ");
+        let trace = stderr(&output);
+        let end = "(receiving has ended)\ntcp-client: 6 transfer   no more to send (it failed)\n\
+            tcp-client: 7 close ";
+        assert!(trace.contains(end), "{trace}");
+        assert_eq!(stdout(&output), "enough");
+    }
+}
+
+/// Bytes that were not sent do not count: the server, which begins to read too late, has got no less.
+#[test]
+fn no_more_is_counted_than_was_sent() {
+    let (tell, received) = channel();
+    let address = tcp_peer(move |mut stream| {
+        thread::sleep(Duration::from_secs(1)); // Not for luck: longer than the client waits.
+        tell.send(std::io::copy(&mut stream, &mut std::io::sink()).unwrap()).unwrap();
+    });
+    let output = type_into(&address, &["--timeout=0.1"], &vec![0; MIB_100 / 4], Duration::ZERO);
+    assert_failure(&output, "cannot send to 127.0.0.1:");
+    let trace = stderr(&output);
+    let sent = trace.split("7 close      ").nth(1).unwrap().split(' ').next().unwrap();
+    let (sent, received) = (sent.parse::<u64>().unwrap(), received.recv().unwrap());
+    assert!(0 < sent && sent <= received, "sent {sent}, received {received}");
+}
+
+/// A terminal, or a socket with a time-out, that another program has left: its read(2) may be interrupted.
+#[cfg(unix)] // Windows has no signals.
+#[test]
+fn a_signal_does_not_end_the_reading_of_standard_input() {
+    use std::os::unix::{io::OwnedFd, net::UnixStream};
+    let server = common::Server::start("tcp-server", &["-q"]);
+    let (mut keyboard, stdin) = UnixStream::pair().unwrap();
+    stdin.set_read_timeout(Some(6 * PATIENCE)).unwrap();
+    let mut child = start(&server.address.to_string(), &["-q"], OwnedFd::from(stdin));
+    let screen = lines(child.0.stdout.take().unwrap());
+    for line in ["one", "two", "three"] {
+        keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+        assert_eq!(screen.recv_timeout(PATIENCE), Ok(line.to_owned()));
+        common::set_stopped(child.0.id(), true);
+        common::set_stopped(child.0.id(), false);
+    }
+    keyboard.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(child.finish().status.code(), Some(0));
+}
+
+#[test]
+fn a_prompt_without_an_end_of_line_is_shown_at_once() {
+    let address = tcp_peer(|mut stream| {
+        stream.write_all(b"name> ").unwrap();
+        read_all_and_say_nothing(stream);
+    });
+    let mut child = start(&address, &["-q"], Stdio::piped());
+    let mut screen = child.0.stdout.take().unwrap();
+    let (tell, prompt) = channel();
+    thread::spawn(move || {
+        let mut shown = [0; 6];
+        tell.send(screen.read_exact(&mut shown).map(|()| shown).ok()).unwrap();
+    });
+    assert_eq!(prompt.recv_timeout(PATIENCE), Ok(Some(*b"name> ")));
 }
 
 /// The server has said all, and goes on to read; so much is never wanted from one who asks for a reply.

@@ -296,7 +296,9 @@ fn ipv6_works_in_brackets() {
 #[cfg(target_os = "linux")] // Other systems have no network namespaces.
 #[test]
 fn a_link_local_address_is_reached_by_the_name_of_its_zone() {
+    // The address has its route only a moment later.
     let script = r#"ip link set lo up && ip address add fe80::1/64 dev lo nodad &&
+        until ip -6 route show table local | grep -q fe80::1; do sleep 0.01; done &&
         timeout 8 "$0" --count 1 '[fe80::1%lo]:0' | { read -r ready && "$1" "[fe80::1%lo]:${ready##*:}"; }"#;
     if !common::has_ipv6() || !common::may_unshare("-rn") {
         return;

@@ -76,7 +76,7 @@ fn exchange(
     let local = client_socket.local_addr().map_err(cannot("open a socket for", server))?;
     step!("2 bind", "{local}, chosen by the system");
 
-    // It holds any datagram; of a longer one than Python's 1,024 bytes the rest is lost.
+    // Of a reply longer than the buffer, in Python 1,024 bytes, the rest would be lost.
     let mut buffer = vec![0; 64 * 1024];
     let mut stranger = None;
     // In a closure: a `?` ends only the closure, and 7 close below still comes.
@@ -125,10 +125,11 @@ fn receive(
     // For the try as a whole: a stranger's datagrams do not extend it.
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {
+        // Never 0, which std refuses. So when the time is over there is one last look: the reply may have
+        // come while Ctrl-Z had stopped us.
+        let shortest = Duration::from_micros(1);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) {
-            return Ok(None);
-        }
+        let left = left.map(|left| left.max(shortest));
         let _ = client_socket.set_read_timeout(left);
         match despite_signals(left, || client_socket.recv_from(buffer)) {
             Ok((length, addr)) if is_same(addr, server) => {
@@ -140,10 +141,13 @@ fn receive(
                 step!("6 transfer", "{addr}, {length} bytes ignored: not the server");
                 *stranger = Some(addr);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => (),
             // On Windows: nobody listens there (10054), but somebody may yet.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => (),
             Err(error) => return Err(error),
+        }
+        if left == Some(shortest) {
+            return Ok(None);
         }
     }
 }

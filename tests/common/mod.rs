@@ -1,6 +1,7 @@
 //! What the tests share: a server that is ended by a guard, clients, and peers that misbehave.
 #![allow(dead_code)]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,27 @@ pub const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-
 /// The document's steps, section 2.2.
 pub const STEPS: [&str; 7] =
     ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
+
+/// Leaves `command` what the test gave it, and of the user's environment what programs need: no language, no
+/// options of grep, no proxy. But not on Windows, where they need more.
+fn plain_environment(command: &mut Command) {
+    let given = |name: &OsStr| command.get_envs().any(|(other, _)| other == name);
+    let is_needed = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        ["PATH", "HOME", "TMPDIR", "CI"].contains(&&name[..])
+            || (["CARGO", "RUST"].iter().any(|begin| name.starts_with(begin))
+                && !name.contains("TERM"))
+    };
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let surplus: Vec<_> = names.filter(|name| !is_needed(name) && !given(name)).collect();
+    if cfg!(unix) {
+        for name in surplus {
+            command.env_remove(name);
+        }
+        // Text is UTF-8, and in English where a tool speaks more.
+        command.env("LC_ALL", "C.UTF-8");
+    }
+}
 
 /// A started server, killed when it goes out of scope.
 pub struct Server {
@@ -58,6 +80,7 @@ impl Server {
 
     /// Starts `command` and waits for its `ready on` line.
     pub fn run(mut command: Command) -> Server {
+        plain_environment(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let trace = lines(child.stderr.take().unwrap());
@@ -148,6 +171,7 @@ pub struct Running(pub Child);
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
+        plain_environment(command);
         Running(command.spawn().unwrap())
     }
 
@@ -199,6 +223,7 @@ pub fn program_path(program: &str) -> std::path::PathBuf {
 
 /// Lets the scripts of `command` call the programs by their names: `"$tcp_server"`.
 pub fn name_programs(command: &mut Command) {
+    plain_environment(command);
     for program in PROGRAMS {
         command.env(program.replace('-', "_"), program_path(program));
     }
@@ -207,10 +232,7 @@ pub fn name_programs(command: &mut Command) {
 /// Stops a program as Ctrl-Z does, or continues it; on Linux waits until it has really been done.
 #[cfg(unix)] // Windows has no signals.
 pub fn set_stopped(id: u32, stopped: bool) {
-    let is_stopped = || {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    };
+    let is_stopped = || state(id) == 'T';
     let kill = format!("kill {} {id}", if stopped { "-STOP" } else { "-CONT" }); // The shell's own: kill(1) is not everywhere.
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     let deadline = Instant::now() + PATIENCE;
@@ -218,6 +240,12 @@ pub fn set_stopped(id: u32, stopped: bool) {
         assert!(Instant::now() < deadline, "it has ended");
         thread::yield_now();
     }
+}
+
+/// Whether a program runs (R), sleeps in a call (S) or is stopped (T): proc(5). On Linux.
+pub fn state(id: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
 }
 
 /// Kills all processes of the group that `id` leads, as setsid(1) makes one; whether there were any.
@@ -401,6 +429,7 @@ impl Project {
     /// `labs/enter`, as a terminal starts it; `through` are commands that it is started through.
     pub fn enter(&self, through: &[&str]) -> Command {
         let mut command = Command::new("setsid");
+        plain_environment(&mut command);
         // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
         command.args(["env", "--default-signal=INT"]).args(through);
         command.arg("labs/enter").current_dir(&self.0);
