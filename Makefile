@@ -1,9 +1,9 @@
 # Each target is the command a developer would type; `make` alone lists them.
 
-.PHONY: help build demo python test windows soak bench bench-plot lint doc check clean
+.PHONY: help build demo python side-by-side test windows soak bench bench-plot lint doc check clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
 
 build: ## build the four programs
 	cargo build --bins
@@ -20,6 +20,9 @@ demo: ## a TCP and a UDP conversation, step by step
 
 python: ## the same conversations of the Python samples, line by line
 	@tests/python/demo.sh
+
+side-by-side: ## the programs beside their Python, a page to print: target/side-by-side.html
+	cargo test --quiet --test side_by_side the_sheet
 
 test: ## all tests but the heavy ones
 	cargo test

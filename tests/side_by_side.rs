@@ -12,6 +12,10 @@ use common::{read, STEPS};
 const STEPS_IN_CHINESE: [&str; 7] =
     ["创建Socket", "绑定Socket", "监听连接", "发起连接", "建立连接", "数据传输", "断开连接"];
 
+/// The colours of the steps, on the sheet and in the pictures.
+const COLOURS: [&str; 7] =
+    ["#8a5a00", "#7b1fa2", "#00695c", "#1565c0", "#2e7d32", "#bf360c", "#ad1457"];
+
 /// What a statement of the Python contains, and what must stand in the Rust for it; `|` is "or".
 const PAIRS: [(&str, &str); 29] = [
     ("import socket", "use std::net::"),
@@ -426,4 +430,208 @@ fn each_file_of_the_library_uses_only_files_below_it() {
             assert_eq!(pointing_up(&order, file, &line).len(), 1, "{file}: {line}");
         }
     }
+}
+
+/// A row of the sheet: the lines of adjoining statements, and of the Rust that follows them.
+#[derive(Default)]
+struct Row {
+    python: Vec<String>,
+    rust: Vec<String>,
+    /// The Rust has these statements in another order.
+    is_wrong: bool,
+}
+
+fn sheet_rows(python: &str, rust: &str) -> Vec<Row> {
+    let (theirs, ours, code) = (of_python(python), of_rust(rust), Code::new(rust));
+    // In the first row stands what is above the first statements.
+    let mut rows = vec![Row::default()];
+    let (mut number, mut shown) = (0, theirs[0].line - 1);
+    rows[0].python = python.lines().take(shown).map(str::to_owned).collect();
+    for (at, line) in rust.lines().enumerate() {
+        if !code.is_statement[at] {
+            rows.last_mut().unwrap().rust.push(line.to_owned());
+            continue;
+        }
+        if !code.is_statement[at - 1] {
+            // The head of a function stands beside its first statement.
+            let rust = &mut rows.last_mut().unwrap().rust;
+            let end = rust.iter().rposition(|line| line == "}").map_or(rust.len(), |end| end + 1);
+            let head = rust.split_off(end);
+            rows.push(Row { rust: head, ..Row::default() });
+        }
+        let row = rows.last_mut().unwrap();
+        let until = theirs.get(number).map_or(shown, |statement| statement.line);
+        row.python.extend(python.lines().take(until).skip(shown).map(str::to_owned));
+        let text = |statements: &[Statement]| statements.get(number).map(|one| one.text.clone());
+        row.is_wrong |= text(&theirs) != text(&ours);
+        (number, shown) = (number + 1, until);
+    }
+    rows
+}
+
+/// Lines in HTML: a step in its colour and with both names, a comment lighter. `is_folded` tells what paper
+/// leaves out.
+fn sheet_cell(lines: &[String], mut is_folded: impl FnMut(&str) -> bool) -> String {
+    let mut html = String::new();
+    for line in lines {
+        let text = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let words = line.trim_start();
+        let indent = &line[..line.len() - words.len()];
+        let step = STEPS.iter().position(|step| words == format!("# {step}"));
+        html += &match step {
+            Some(step) => {
+                let (name, chinese) = (STEPS[step], STEPS_IN_CHINESE[step]);
+                format!("{indent}<b style=\"color:{}\">{name} {chinese}</b>\n", COLOURS[step])
+            }
+            None if is_folded(line) => format!("<s>{text}\n</s>"),
+            None if words.starts_with("//") || words.starts_with("# ") => {
+                format!("<i>{text}</i>\n")
+            }
+            None => text + "\n",
+        };
+    }
+    format!("<td><pre>{}</pre>", html.trim_matches('\n'))
+}
+
+/// The page: four pairs, Python on the left, and nothing that it must load.
+fn sheet() -> String {
+    let mut html = include_str!("side_by_side.html").to_owned();
+    for [python_path, python, rust_path, rust] in &pages() {
+        html += &format!("<table><thead><tr><th>{python_path}<th>{rust_path}<tbody>");
+        let (mut in_usage, mut is_folded) = (false, false);
+        for row in sheet_rows(python, rust) {
+            let class = if row.is_wrong { " class=wrong" } else { "" };
+            // The `use` below an import is its twin.
+            let mut is_twin = !row.python.is_empty();
+            let rust = sheet_cell(&row.rust, |line| {
+                in_usage |= line.starts_with("const USAGE");
+                is_folded = in_usage
+                    || (line.starts_with("use ") && !is_twin)
+                    || (line.is_empty() && is_folded);
+                in_usage &= line != "\";";
+                is_twin = false;
+                is_folded
+            });
+            html += &format!("\n<tr{class}>{}{rust}", sheet_cell(&row.python, |_| false));
+        }
+        html += "</table>\n";
+    }
+    html
+}
+
+#[test]
+fn the_sheet_has_each_statement_beside_the_rust_that_follows_it() {
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/target/side-by-side.html"), sheet())
+        .unwrap();
+    for [_, python, rust_path, rust] in &pages() {
+        let rows = sheet_rows(python, rust);
+        assert!(rows.iter().all(|row| !row.is_wrong), "{rust_path}");
+        let row_of = |(number, row): (usize, &Row)| vec![number; row.python.len()];
+        let row_of: Vec<usize> = rows.iter().enumerate().flat_map(row_of).collect();
+        for (their, our) in of_python(python).iter().zip(of_rust(rust)) {
+            let row = &rows[row_of[their.line - 1]];
+            let mut below = rust.lines().skip(our.line);
+            let next = below.find(|line| !line.trim_start().starts_with("//|")).unwrap();
+            assert!(row.rust.iter().any(|line| line == next), "{}", their.text);
+        }
+        // All lines of both are there, in their order.
+        let left: Vec<_> = rows.iter().flat_map(|row| row.python.clone()).collect();
+        assert_eq!(left, python.lines().collect::<Vec<_>>());
+        let right: Vec<_> = rows.iter().flat_map(|row| row.rust.clone()).collect();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//|");
+        assert_eq!(right, rust.lines().filter(is_code).collect::<Vec<_>>());
+        // Two statements that have changed places.
+        let swapped = rust.replace("//| host =", "//| x").replace("//| port =", "//| host =");
+        let swapped = sheet_rows(python, &swapped.replace("//| x", "//| port ="));
+        assert!(swapped.iter().any(|row| row.is_wrong), "{rust_path}");
+    }
+}
+
+#[test]
+fn a_step_has_one_colour_on_the_sheet_and_in_the_pictures() {
+    for picture in ["tcp", "udp", "states", "tcp.zh-CN", "udp.zh-CN", "states.zh-CN"] {
+        for text in read(&format!("labs/{picture}.svg")).split("<text").skip(1) {
+            let (tag, words) = text.split_once('>').unwrap();
+            let names = STEPS.iter().zip(STEPS_IN_CHINESE);
+            let mut names = names
+                .map(|(step, chinese)| [step.to_string(), format!("{} {chinese}", &step[..1])]);
+            let step = names.position(|names| names.iter().any(|name| words.starts_with(name)));
+            let fill = step.map(|step| format!("fill=\"{}\"", COLOURS[step]));
+            assert!(fill.map_or(true, |fill| tag.ends_with(&fill)), "{picture}: {text}");
+        }
+    }
+}
+
+/// The greatest width of a page that is measured here, in pixels, and the least size of text, in points.
+const SCREEN: u32 = 1400;
+const LEAST_SIZE: f64 = 6.5;
+
+#[ignore = "opens the sheet in a browser: make soak"]
+#[test]
+fn in_a_browser_no_line_is_cut_and_on_paper_a_pair_takes_two_pages_at_most() {
+    if !common::has(&["chromium", "pdftotext"]) {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("socket-lab-sheet-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let measure = "<script>
+        const all = [...document.querySelectorAll('pre')];
+        const height = pre => parseFloat(getComputedStyle(pre).lineHeight) * pre.innerText.split('\\n').length;
+        const wrong = all.filter(pre => pre.scrollWidth > pre.clientWidth || pre.clientHeight > height(pre) + 2);
+        document.title = wrong.length + ' of ' + all.length + ', width ' + document.documentElement.scrollWidth;
+        </script>";
+    let (page, pdf) = (folder.join("sheet.html"), folder.join("sheet.pdf"));
+    std::fs::write(&page, sheet() + measure).unwrap();
+    let browse = |options: &[String]| {
+        let mut chromium = std::process::Command::new("timeout");
+        chromium.args([
+            "60",
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ]);
+        chromium.args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]);
+        chromium.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+        let output = chromium.args(options).arg(&page).env("HOME", &folder).output().unwrap();
+        common::stdout(&output)
+    };
+    let dom = browse(&["--dump-dom".to_owned(), format!("--window-size={SCREEN},900")]);
+    let title = dom.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
+    let width: u32 = title.rsplit(' ').next().unwrap().parse().expect(title);
+    assert!(title.starts_with("0 of ") && width <= SCREEN, "lines wrapped or cut: {title}");
+
+    browse(&["--no-pdf-header-footer".to_owned(), format!("--print-to-pdf={}", pdf.display())]);
+    let mut pdftotext = std::process::Command::new("pdftotext");
+    let words = common::stdout(&common::output(pdftotext.arg("-bbox").arg(&pdf).arg("-")));
+    let pages: Vec<&str> = words.split("<page ").skip(1).collect();
+    for program in common::PROGRAMS {
+        let count =
+            pages.iter().filter(|page| page.contains(&format!("src/bin/{program}.rs"))).count();
+        assert!([1, 2].contains(&count), "{program}: {count} pages");
+    }
+    assert!(pages
+        .iter()
+        .all(|page| page.starts_with("width=\"841") && page.contains("height=\"59")));
+    // A character of a monospaced font is 0.6 as wide as it is high.
+    let size = |word: &str| -> Option<f64> {
+        let (place, text) = word.split_once("\">")?;
+        let text = text.split("</word>").next()?;
+        let place: Vec<f64> = place.split('"').filter_map(|number| number.parse().ok()).collect();
+        let is_long = text.len() > 12 && text.is_ascii() && !text.contains('&');
+        Some((place[2] - place[0]) / text.len() as f64 / 0.602).filter(|_| is_long)
+    };
+    let sizes: Vec<f64> = words.split("<word ").skip(1).filter_map(size).collect();
+    let least = sizes.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(
+        sizes.len() > 100 && least >= LEAST_SIZE,
+        "{} words, the smallest {least} points",
+        sizes.len()
+    );
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,6 +1,6 @@
 //! tcp-client: sends a message to a server and prints the reply.
 //!
-//! `//|` is a statement of tests/python/tcp_client.py, with the document's step; below it stands its Rust.
+//! `//|` is a statement of tests/python/tcp_client.py; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,6 +1,6 @@
 //! tcp-server: echoes whatever each client sends (RFC 862), with a thread for each connection.
 //!
-//! `//|` is a statement of tests/python/tcp_server.py, with the document's step; below it stands its Rust.
+//! `//|` is a statement of tests/python/tcp_server.py; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,9 +1,9 @@
 //! udp-client: sends a message to a server and prints the reply; retransmits when none comes.
 //!
-//! `//|` is a statement of tests/python/udp_client.py, with the document's step; below it stands its Rust.
+//! `//|` is a statement of tests/python/udp_client.py; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, TimedOut, WouldBlock};
 //| import socket
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -80,74 +80,63 @@ fn exchange(
     let mut buffer = vec![0; 64 * 1024];
     let mut stranger = None;
     // In a closure: a `?` ends only the closure, and 7 close below still comes.
-    let mut transfer = || -> Result<(), Failure> {
+    let mut transfer = || -> Result<bool, Failure> {
         if server.port() == local.port() && can_bind(server) {
             // The system gave us the very port that we ask: so there is no server.
-            return Err(cannot("send to", server)(ErrorKind::ConnectionRefused.into()));
+            return Err(cannot("send to", server)(ConnectionRefused.into()));
         }
         // A datagram may be lost, and nobody tells us: Python's sample would wait forever.
         for attempt in 1..=tries {
             step!("6 transfer", "{server}, sending {} bytes ({attempt} of {tries})", message.len());
             //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
             client_socket.send_to(message, server).map_err(cannot("send to", server))?;
-            //| data, addr = client_socket.recvfrom(1024)
-            let received = receive(&client_socket, server, timeout, &mut buffer, &mut stranger);
-            if let Some(length) = received.map_err(cannot("receive from", server))? {
-                let data = &buffer[..length];
-                let end = if label.is_empty() { "" } else { "\n" };
-                //| print('Received:', data.decode())
-                return print(&[label.as_bytes(), data, end.as_bytes()].concat());
+            // For the try as a whole: a stranger's datagrams do not extend it.
+            let deadline = timeout.map(|timeout| Instant::now() + timeout);
+            loop {
+                // Never 0, which std refuses. So when the time is over there is one last look: the reply
+                // may have come while Ctrl-Z had stopped us.
+                let (now, shortest) = (Instant::now(), Duration::from_micros(1));
+                let left = deadline.map(|end| end.saturating_duration_since(now).max(shortest));
+                let _ = client_socket.set_read_timeout(left);
+                //| data, addr = client_socket.recvfrom(1024)
+                match despite_signals(left, || client_socket.recv_from(&mut buffer)) {
+                    Ok((length, addr)) if is_same(addr, server) => {
+                        let data = &buffer[..length];
+                        step!("6 transfer", "{addr}, {length} bytes received: {}", printable(data));
+                        let end = if label.is_empty() { "" } else { "\n" };
+                        //| print('Received:', data.decode())
+                        print(&[label.as_bytes(), data, end.as_bytes()].concat())?;
+                        return Ok(true);
+                    }
+                    Ok((length, addr)) => {
+                        step!("6 transfer", "{addr}, {length} bytes ignored: not the server");
+                        stranger = Some(addr);
+                    }
+                    Err(error) => match error.kind() {
+                        // The time is up; or, on Windows, nobody listens there (10054), but may yet.
+                        WouldBlock | TimedOut | ConnectionReset => (),
+                        _ => return Err(cannot("receive from", server)(error)),
+                    },
+                }
+                if left == Some(shortest) {
+                    break;
+                }
             }
         }
-        let each = timeout.unwrap_or_default();
-        let what = format!("no reply from {server} (tries: {tries}, of {each:?} each)");
-        let hint = match stranger {
-            Some(addr) => format!("what came from {addr} was ignored; is the server there?"),
-            None => "UDP does not tell what arrived: start the server, or raise --tries".to_owned(),
-        };
-        Err(Failure::new(what, hint))
+        Ok(false)
     };
     let result = transfer();
     step!("7 close", "{local}");
     //| 7 close      client_socket.close()
     drop(client_socket);
-    result
-}
-
-/// The length of the server's next datagram; None when there is none in time.
-fn receive(
-    client_socket: &UdpSocket,
-    server: SocketAddr,
-    timeout: Option<Duration>,
-    buffer: &mut [u8],
-    stranger: &mut Option<SocketAddr>,
-) -> io::Result<Option<usize>> {
-    // For the try as a whole: a stranger's datagrams do not extend it.
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    loop {
-        // Never 0, which std refuses. So when the time is over there is one last look: the reply may have
-        // come while Ctrl-Z had stopped us.
-        let shortest = Duration::from_micros(1);
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.map(|left| left.max(shortest));
-        let _ = client_socket.set_read_timeout(left);
-        match despite_signals(left, || client_socket.recv_from(buffer)) {
-            Ok((length, addr)) if is_same(addr, server) => {
-                let data = &buffer[..length];
-                step!("6 transfer", "{addr}, {length} bytes received: {}", printable(data));
-                return Ok(Some(length));
-            }
-            Ok((length, addr)) => {
-                step!("6 transfer", "{addr}, {length} bytes ignored: not the server");
-                *stranger = Some(addr);
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => (),
-            // On Windows: nobody listens there (10054), but somebody may yet.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => (),
-            Err(error) => return Err(error),
-        }
-        if left == Some(shortest) {
-            return Ok(None);
-        }
+    if result? {
+        return Ok(());
     }
+    let each = timeout.unwrap_or_default();
+    let what = format!("no reply from {server} (tries: {tries}, of {each:?} each)");
+    let hint = match stranger {
+        Some(addr) => format!("what came from {addr} was ignored; is the server there?"),
+        None => "UDP does not tell what arrived: start the server, or raise --tries".to_owned(),
+    };
+    Err(Failure::new(what, hint))
 }

@@ -1,6 +1,6 @@
 //! udp-server: echoes every datagram to where it came from (RFC 862).
 //!
-//! `//|` is a statement of tests/python/udp_server.py, with the document's step; below it stands its Rust.
+//! `//|` is a statement of tests/python/udp_server.py; the Rust that does the same stands below it.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-# The document's TCP server, completed: it sends back what a client sends, one client at a time.
+# The document's TCP server, completed: an echo, one client at a time.
 # python3 tcp_server.py [HOST [PORT]]
 import socket
 import sys

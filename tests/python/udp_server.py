@@ -1,4 +1,4 @@
-# The document's UDP server, completed: it sends every datagram back to where it came from.
+# The document's UDP server, completed: an echo of each datagram.
 # python3 udp_server.py [HOST [PORT]]
 import socket
 import sys
