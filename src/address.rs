@@ -99,9 +99,9 @@ pub fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
     (a.ip(), a.port(), scope(a)) == (b.ip(), b.port(), scope(b))
 }
 
-/// Whether a socket can be bound to the IP of `address`, which it opens one to find out: nearly always,
-/// whether this machine has that IP. Where net.ipv4.ip_nonlocal_bind is 1, Linux binds to any (ip(7)).
-pub fn can_bind(mut address: SocketAddr) -> bool {
+/// Whether this machine has the IP of `address`: only then can a socket be bound to it, and one is opened
+/// to find out. Where net.ipv4.ip_nonlocal_bind is 1, Linux binds to any, and this is always so (ip(7)).
+pub fn is_this_machine(mut address: SocketAddr) -> bool {
     address.set_port(0);
     match UdpSocket::bind(address) {
         Err(error) => error.kind() != ErrorKind::AddrNotAvailable,

@@ -1,4 +1,4 @@
-//! What failed and what to do about it; and the two calls that need it: [`print`], and a call that a
+//! What failed and what to do about it; and the two calls that need it: printing, and a call that a
 //! signal interrupts.
 
 use std::fmt::Display;

@@ -487,7 +487,13 @@ fn sheet_cell(lines: &[String], mut is_folded: impl FnMut(&str) -> bool) -> Stri
             None if words.starts_with("//") || words.starts_with("# ") => {
                 format!("<i>{text}</i>\n")
             }
-            None => text + "\n",
+            None => {
+                let colour = |text: String, (step, colour): (&&str, &str)| {
+                    let name = format!("\"{step}\"");
+                    text.replace(&name, &format!("<b style=\"color:{colour}\">{name}</b>"))
+                };
+                STEPS.iter().zip(COLOURS).fold(text, colour) + "\n"
+            }
         };
     }
     format!("<td><pre>{}</pre>", html.trim_matches('\n'))
@@ -505,9 +511,8 @@ fn sheet() -> String {
             let mut is_twin = !row.python.is_empty();
             let rust = sheet_cell(&row.rust, |line| {
                 in_usage |= line.starts_with("const USAGE");
-                is_folded = in_usage
-                    || (line.starts_with("use ") && !is_twin)
-                    || (line.is_empty() && is_folded);
+                let is_use = line.starts_with("use ") && !is_twin;
+                is_folded = in_usage || is_use || (line.is_empty() && is_folded);
                 in_usage &= line != "\";";
                 is_twin = false;
                 is_folded

@@ -1,6 +1,6 @@
 //! tcp-client: sends a message to a server and prints the reply.
 //!
-//! `//|` is a statement of tests/python/tcp_client.py; the Rust that does the same stands below it.
+//! Below each statement of tests/python/tcp_client.py, `//|`, stands its Rust; `step!` prints a line.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -45,22 +45,22 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let message = args.text("MESSAGE");
     let mut failures = Vec::new();
     for server in servers {
-        match connect(server, timeout) {
+        match connect(server, timeout).map_err(cannot("connect to", server)) {
             Ok(client_socket) if message == "-" => {
                 return stdin::exchange(client_socket, server, timeout);
             }
             Ok(client_socket) => return exchange(client_socket, server, timeout, message),
-            Err(error) => failures.push(cannot("connect to", server)(error)),
+            Err(failure) => failures.push(failure),
         }
     }
-    // A name may have several addresses. Where none answers, the reason is the first one's.
+    // A name may have several addresses. When none answers, the failure of the first is reported.
     Err(failures.remove(0))
 }
 
 fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //| 4 connect    client_socket.connect((host, port))
-    // One call of std's does both.
+    // One call of Rust's library does both.
     step!("1 create", "TCP, {}", family(&server));
     step!("4 connect", "{server}");
     let client_socket = match timeout {
@@ -69,11 +69,11 @@ fn connect(server: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStrea
     };
     let local = client_socket.local_addr()?;
     if local == server {
-        // TCP can connect a client to its own port (RFC 9293, 3.5): so there is no server.
+        // The system chose the very port that we ask, and connected us to ourselves (RFC 9293, 3.5).
         return Err(ErrorKind::ConnectionRefused.into());
     }
     step!("5 establish", "{local}, chosen by the system");
-    // If one of these fails, the connection has already ended, and recv tells why.
+    // These fail only where the connection has ended already; then recv tells why.
     let _ = client_socket.set_read_timeout(timeout);
     let _ = client_socket.set_write_timeout(timeout);
     Ok(client_socket)
@@ -90,13 +90,13 @@ fn exchange(
     step!("6 transfer", "sending {} bytes: {}", message.len(), printable(message.as_bytes()));
     let send_result = despite_signals(timeout, || client_socket.write_all(message.as_bytes()));
     let sent = if send_result.is_ok() { message.len() } else { 0 };
-    // Python leaves it to close to say that no more will come. Here the server must know before: it
-    // closes then, and that ends the reply.
+    // The half-close, which Python leaves to `close`: it tells the server that no more will come, so that
+    // the server closes too, and thereby ends its reply.
     step!("6 transfer", "no more to send (half-close)");
     let _ = client_socket.shutdown(Shutdown::Write);
 
-    // One send is not one recv: the reply may come in pieces. It is printed in one, so that it does not
-    // run into the trace, but beyond 64 KiB in pieces again, so that none is too long for the memory.
+    // One send is not one recv: the reply may come in pieces. Up to 64 KiB of them are printed at once,
+    // so that they do not run into the lines of the steps.
     let mut buffer = vec![0; 64 * 1024];
     let mut reply = b"Received: ".to_vec();
     let mut total = 0;
@@ -105,6 +105,7 @@ fn exchange(
         send_result.map_err(cannot("send to", server))?;
         let result = loop {
             //| data = client_socket.recv(1024)
+            // A signal, such as Ctrl-Z's, may interrupt a call: it is then made again.
             let received = despite_signals(timeout, || client_socket.read(&mut buffer));
             let data = match received.map_err(cannot_receive(server, timeout, total)) {
                 Ok(length) => &buffer[..length],
@@ -132,7 +133,7 @@ fn exchange(
     let result = receive();
     step!("7 close", "{sent} bytes sent, {total} received");
     //| 7 close      client_socket.close()
-    drop(client_socket);
+    drop(client_socket); // This closes the socket.
     match result {
         Ok(()) if sent > 0 && total == 0 => Err(closed_without_reply(server)),
         result => result,

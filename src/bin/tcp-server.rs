@@ -1,6 +1,6 @@
 //! tcp-server: echoes whatever each client sends (RFC 862), with a thread for each connection.
 //!
-//! `//|` is a statement of tests/python/tcp_server.py; the Rust that does the same stands below it.
+//! Below each statement of tests/python/tcp_server.py, `//|`, stands its Rust; `step!` prints a line.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -42,27 +42,27 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {
-    // The document's 5, or std's 128, is too short a queue for many clients at once: Linux drops the SYN
-    // that finds it full, and the client resends it after a second.
+    // The document's 5, or the 128 of Rust's library, are short for many clients at once: Linux drops a
+    // SYN that arrives when the queue is full, and the client resends it after a second.
     let backlog = args.number("--backlog", MAX_NUMBER)?;
     let threads = Threads::new(args.number("--max-connections", MAX_CONNECTIONS)?);
     let idle_timeout = args.seconds("--idle-timeout")?;
     let count = args.optional_number("--count", MAX_NUMBER)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
-    // Of a name's addresses the first alone, as Python's bind does.
+    // Of a name's addresses only the first is used, as Python's bind does.
     let address = resolve(args.text("ADDRESS"))?[0];
 
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     //|              server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     //| 2 bind       server_socket.bind((host, port))
-    // One call of std's does all of this (on Windows without SO_REUSEADDR), and a first listen.
+    // One call of Rust's library does all this (on Windows without SO_REUSEADDR), and listens too.
     step!("1 create", "TCP, {}", family(&address));
     let server_socket = TcpListener::bind(address).map_err(cannot("listen on", address))?;
     let local = server_socket.local_addr().map_err(cannot("listen on", address))?;
     step!("2 bind", "{local}, SO_REUSEADDR={}", shown(getsockopt(&server_socket, SO_REUSEADDR)));
     //| 3 listen     server_socket.listen(5)
-    // std's was with 128; this one changes the length of the queue.
+    // It has listened already, with a queue of 128; this call changes its length.
     listen(&server_socket, backlog).map_err(cannot("listen on", address))?;
     //| print('SO_ACCEPTCONN', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     //| print('SO_ERROR', server_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
@@ -77,7 +77,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let mut accepted = 0;
     let mut is_failing = false;
     //| while True:
-    // Python's loop never ends; --count ends this one.
+    // Python's loop never ends, nor does this one without --count.
     while count != Some(accepted) {
         threads.wait_for_place();
         //| 5 establish  conn, addr = server_socket.accept()
@@ -120,6 +120,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
         //| while True:
         loop {
             //| 6 transfer   data = conn.recv(1024)
+            // A signal, such as Ctrl-Z's, may interrupt a call: it is then made again.
             let length = despite_signals(idle_timeout, || conn.read(&mut buffer))?;
             let data = &buffer[..length];
             step!("6 transfer", "{addr}, {}", describe(data));
@@ -131,7 +132,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
             //| conn.sendall(data)
             despite_signals(idle_timeout, || conn.write_all(data))?;
             echoed += length;
-            // It was full, so more is probably waiting, and a larger one takes fewer calls.
+            // A full buffer: more is probably waiting, and takes fewer calls with a larger one.
             if length == buffer.len() && length < 64 * 1024 {
                 buffer.resize(2 * length, 0);
             }
@@ -139,12 +140,12 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
     };
     match transfer() {
         Ok(()) => step!("7 close", "{addr}, {echoed} bytes sent back"),
-        // Of `idle_timeout`: see `despite_signals`.
+        // The recv or send has waited as long as `idle_timeout`.
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             step!("7 close", "{addr}, idle too long after {echoed} bytes");
         }
         Err(error) => step!("7 close", "{addr}, {echoed} bytes sent back, then {error}"),
     }
     //| 7 close      conn.close()
-    drop(conn);
+    drop(conn); // This closes the socket.
 }

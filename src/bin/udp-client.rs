@@ -1,6 +1,6 @@
 //! udp-client: sends a message to a server and prints the reply; retransmits when none comes.
 //!
-//! `//|` is a statement of tests/python/udp_client.py; the Rust that does the same stands below it.
+//! Below each statement of tests/python/udp_client.py, `//|`, stands its Rust; `step!` prints a line.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, TimedOut, WouldBlock};
@@ -9,7 +9,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use socket_lab::address::{can_bind, is_same, resolve_server};
+use socket_lab::address::{is_same, is_this_machine, resolve_server};
 //| import sys
 use socket_lab::arguments::{Arguments, MAX_NUMBER};
 use socket_lab::failure::{cannot, despite_signals, print, Failure};
@@ -41,12 +41,12 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let tries = args.number("--tries", MAX_NUMBER)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
-    // Of a name's addresses the first alone, because UDP does not tell whether somebody is there.
+    // Of a name's addresses only the first is used: UDP does not tell whether somebody is there.
     let server = resolve_server(args.text("ADDRESS"))?[0];
     //| message = sys.argv[3] if len(sys.argv) > 3 else 'Hello, server!'
     let message = args.text("MESSAGE");
 
-    // 65,535 bytes less the headers of UDP and, in IPv4, of IP (RFC 768, RFC 791).
+    // 65,535 bytes less the headers: 8 of UDP (RFC 768) and, in IPv4, 20 of IP (RFC 791).
     let longest = if server.is_ipv4() { 65_507 } else { 65_527 };
     let hint = format!("a datagram holds {longest} bytes; tcp-client has no such limit");
     if message == "-" {
@@ -69,34 +69,35 @@ fn exchange(
     label: &str,
 ) -> Result<(), Failure> {
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    // In Python the system binds at the first sendto; std binds here, port 0 being any free one.
+    // In Python the system binds at the first sendto. Here Rust's library does, to port 0: any free one.
     step!("1 create", "UDP, {}", family(&server));
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let client_socket = UdpSocket::bind(any).map_err(cannot("open a socket for", server))?;
     let local = client_socket.local_addr().map_err(cannot("open a socket for", server))?;
     step!("2 bind", "{local}, chosen by the system");
 
-    // Of a reply longer than the buffer, in Python 1,024 bytes, the rest would be lost.
+    // What does not fit into it is lost; Python's 1,024 bytes may be too few.
     let mut buffer = vec![0; 64 * 1024];
     let mut stranger = None;
     // In a closure: a `?` ends only the closure, and 7 close below still comes.
     let mut transfer = || -> Result<bool, Failure> {
-        if server.port() == local.port() && can_bind(server) {
-            // The system gave us the very port that we ask: so there is no server.
-            return Err(cannot("send to", server)(ConnectionRefused.into()));
+        if server.port() == local.port() && is_this_machine(server) {
+            // The system chose the very port that we ask, and we would hear ourselves.
+            return Err(ConnectionRefused.into()).map_err(cannot("send to", server));
         }
         // A datagram may be lost, and nobody tells us: Python's sample would wait forever.
         for attempt in 1..=tries {
             step!("6 transfer", "{server}, sending {} bytes ({attempt} of {tries})", message.len());
             //| 6 transfer   client_socket.sendto(message.encode(), (host, port))
             client_socket.send_to(message, server).map_err(cannot("send to", server))?;
-            // For the try as a whole: a stranger's datagrams do not extend it.
+            // The deadline is for the try as a whole: a stranger's datagrams do not extend it.
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             loop {
-                // Never 0, which std refuses. So when the time is over there is one last look: the reply
-                // may have come while Ctrl-Z had stopped us.
+                // When the time is over there is one last, short look: the reply may have come while
+                // Ctrl-Z had stopped us. A timeout of 0 is not allowed.
                 let (now, shortest) = (Instant::now(), Duration::from_micros(1));
                 let left = deadline.map(|end| end.saturating_duration_since(now).max(shortest));
+                let is_last_look = left == Some(shortest);
                 let _ = client_socket.set_read_timeout(left);
                 //| data, addr = client_socket.recvfrom(1024)
                 match despite_signals(left, || client_socket.recv_from(&mut buffer)) {
@@ -113,23 +114,23 @@ fn exchange(
                         stranger = Some(addr);
                     }
                     Err(error) => match error.kind() {
-                        // The time is up; or, on Windows, nobody listens there (10054), but may yet.
+                        // Nothing came; on Windows also: nobody listens there, but somebody may later.
                         WouldBlock | TimedOut | ConnectionReset => (),
-                        _ => return Err(cannot("receive from", server)(error)),
+                        _ => return Err(error).map_err(cannot("receive from", server)),
                     },
                 }
-                if left == Some(shortest) {
-                    break;
+                if is_last_look {
+                    break; // This try is over.
                 }
             }
         }
         Ok(false)
     };
-    let result = transfer();
+    let answered = transfer();
     step!("7 close", "{local}");
     //| 7 close      client_socket.close()
-    drop(client_socket);
-    if result? {
+    drop(client_socket); // This closes the socket.
+    if answered? {
         return Ok(());
     }
     let each = timeout.unwrap_or_default();

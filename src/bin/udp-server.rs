@@ -1,6 +1,6 @@
 //! udp-server: echoes every datagram to where it came from (RFC 862).
 //!
-//! `//|` is a statement of tests/python/udp_server.py; the Rust that does the same stands below it.
+//! Below each statement of tests/python/udp_server.py, `//|`, stands its Rust; `step!` prints a line.
 #![forbid(unsafe_code)]
 
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use socket_lab::address::{can_bind, resolve};
+use socket_lab::address::{is_this_machine, resolve};
 //| import sys
 use socket_lab::arguments::{Arguments, MAX_NUMBER};
 use socket_lab::failure::{cannot, print, Failure};
@@ -41,12 +41,12 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     let drop_every = args.optional_number("--drop-every", MAX_NUMBER)?;
     //| host = sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1'
     //| port = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
-    // Of a name's addresses the first alone, as Python's bind does.
+    // Of a name's addresses only the first is used, as Python's bind does.
     let address = resolve(args.text("ADDRESS"))?[0];
 
     //| 1 create     server_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     //| 2 bind       server_socket.bind((host, port))
-    // One call of std's does both.
+    // One call of Rust's library does both.
     step!("1 create", "UDP, {}", family(&address));
     let server_socket = UdpSocket::bind(address).map_err(cannot("bind", address))?;
     let local = server_socket.local_addr().map_err(cannot("bind", address))?;
@@ -54,12 +54,12 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| print('ready on %s:%d' % server_socket.getsockname())
     print(format!("udp-server ready on {local}\n").as_bytes())?;
 
-    // Of a datagram longer than the buffer the rest is lost. The longest has 65,507 bytes over IPv4.
+    // What does not fit into it is lost. The longest datagram has 65,507 bytes over IPv4.
     let mut buffer = vec![0; 64 * 1024];
     let mut arrived = 0;
     let mut answered = 0;
     //| while True:
-    // Python's loop never ends; --count ends this one.
+    // Python's loop never ends, nor does this one without --count.
     while count != Some(answered) {
         //| 6 transfer   data, addr = server_socket.recvfrom(1024)
         let (data, addr) = match server_socket.recv_from(&mut buffer) {
@@ -76,7 +76,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         let length = data.len();
         // Port 0 cannot be answered. At a port below 1024 there may be another echo server, and at our own
         // address there is this one: echo servers that answer each other never stop.
-        let from_self = addr.port() == local.port() && can_bind(addr);
+        let from_self = addr.port() == local.port() && is_this_machine(addr);
         if from_self || addr.port() < 1024 {
             let reason = if from_self { "own address" } else { "port 0 to 1023" };
             step!("6 transfer", "{addr}, {length} bytes ignored: {reason}");
@@ -95,6 +95,6 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         }
     }
     step!("7 close", "{local}, datagrams answered: {answered}");
-    drop(server_socket);
+    drop(server_socket); // This closes the socket.
     Ok(())
 }
