@@ -333,20 +333,6 @@ fn a_client_that_was_stopped_and_continued_waits_on() {
 }
 
 #[test]
-fn a_reply_byte_by_byte_is_one_reply() {
-    let address = tcp_peer(|mut stream| {
-        stream.set_nodelay(true).unwrap();
-        let mut byte = [0];
-        while stream.read(&mut byte).unwrap() == 1 {
-            stream.write_all(&byte).unwrap();
-        }
-    });
-    let output = client("tcp-client").args([&address, "你好, byte by byte"]).output().unwrap();
-    assert_eq!(stdout(&output), "Received: 你好, byte by byte\n");
-    assert!(stderr(&output).ends_with("20 bytes sent, 20 received\n"), "{}", stderr(&output));
-}
-
-#[test]
 fn a_reply_that_is_not_the_message_is_shown_with_both_counts() {
     for reply in ["something else", "Hello, server? ", "Hello, server!!", "Hello,"] {
         let address = tcp_peer(move |mut stream| {

@@ -122,20 +122,6 @@ fn the_queue_of_listen_is_as_long_as_asked_for() {
     assert_eq!(connected_of_five(&[one_served]), 5);
 }
 
-/// One that is closed cannot be passed: a borrowed socket is open. One that is no socket can.
-#[cfg(unix)] // On Windows a file does not even pass for a socket.
-#[test]
-fn a_descriptor_that_is_no_socket_is_an_error() {
-    let file = std::fs::File::open("/dev/null").unwrap();
-    let errors =
-        [getsockopt(&file, SO_ERROR).unwrap_err(), setsockopt(&file, SO_KEEPALIVE, 1).unwrap_err()];
-    for error in errors {
-        if cfg!(target_os = "linux") {
-            assert_eq!(error.raw_os_error(), Some(88), "ENOTSOCK; its text is the C library's");
-        }
-    }
-}
-
 #[cfg(unix)] // A Python for Windows is called otherwise, and there is none for wine here.
 #[test]
 fn python_has_the_same_numbers_and_reads_the_same_values() {

@@ -57,73 +57,14 @@ fn messages_in_any_script_are_sent_shown_and_traced_whatever_the_locale() {
 }
 
 #[test]
-fn both_sides_trace_the_steps_of_the_document_with_both_ends_of_the_connection() {
-    let mut server = Server::start("tcp-server", &["--count=1"]);
-    let address = server.address.to_string();
-    let output = client("tcp-client").arg(&address).output().unwrap();
-    let (status, trace) = server.finish();
-    assert_eq!(status.code(), Some(0));
-    // The BSDs and macOS give the option's own bit for an option that is set; Python shows it too.
-    let on = |bit| if cfg!(any(target_os = "linux", windows)) { 1 } else { bit };
-    let (reuse, accepts, keep_alive) = (if cfg!(windows) { 0 } else { on(4) }, on(2), on(8));
-    let error = stderr(&output);
-    let local = error.split_once("5 establish  ").unwrap().1.split(',').next().unwrap();
-    assert_eq!(
-        trace,
-        [
-            "tcp-server: 1 create     TCP, IPv4".to_owned(),
-            format!("tcp-server: 2 bind       {address}, SO_REUSEADDR={reuse}"),
-            format!("tcp-server: 3 listen     backlog 4096, SO_ACCEPTCONN={accepts}, SO_ERROR=0"),
-            format!("tcp-server: 5 establish  {local}, SO_KEEPALIVE={keep_alive}"),
-            format!("tcp-server: 6 transfer   {local}, 14 bytes received: Hello, server!"),
-            format!("tcp-server: 6 transfer   {local}, 0 bytes: no more will come"),
-            format!("tcp-server: 7 close      {local}, 14 bytes sent back"),
-            format!("tcp-server: 7 close      {address}, connections served: 1"),
-        ]
-    );
-    assert_eq!(
-        error.lines().collect::<Vec<_>>(),
-        [
-            "tcp-client: 1 create     TCP, IPv4",
-            &format!("tcp-client: 4 connect    {address}"),
-            &format!("tcp-client: 5 establish  {local}, chosen by the system"),
-            "tcp-client: 6 transfer   sending 14 bytes: Hello, server!",
-            "tcp-client: 6 transfer   no more to send (half-close)",
-            "tcp-client: 6 transfer   14 bytes received: Hello, server!",
-            "tcp-client: 6 transfer   0 bytes: no more will come",
-            "tcp-client: 7 close      14 bytes sent, 14 received",
-        ]
-    );
-
-    let mut server = Server::start("udp-server", &["--count=1"]);
-    let address = server.address.to_string();
-    let output = client("udp-client").arg(&address).output().unwrap();
-    let (status, trace) = server.finish();
-    assert_eq!(status.code(), Some(0));
-    let error = stderr(&output);
-    let local = error.split_once("2 bind       ").unwrap().1.split(',').next().unwrap();
-    let port = local.split_once(':').unwrap().1;
-    assert_eq!(
-        trace,
-        [
-            "udp-server: 1 create     UDP, IPv4",
-            &format!("udp-server: 2 bind       {address}"),
-            &format!(
-                "udp-server: 6 transfer   127.0.0.1:{port}, 14 bytes received: Hello, server!"
-            ),
-            &format!("udp-server: 7 close      {address}, datagrams answered: 1"),
-        ]
-    );
-    assert_eq!(
-        error.lines().collect::<Vec<_>>(),
-        [
-            "udp-client: 1 create     UDP, IPv4",
-            &format!("udp-client: 2 bind       {local}, chosen by the system"),
-            &format!("udp-client: 6 transfer   {address}, sending 14 bytes (1 of 3)"),
-            &format!("udp-client: 6 transfer   {address}, 14 bytes received: Hello, server!"),
-            &format!("udp-client: 7 close      {local}"),
-        ]
-    );
+fn both_sides_name_the_same_end_of_a_connection() {
+    let mut server = Server::start("tcp-server", &[]);
+    let output = client("tcp-client").arg(server.address.to_string()).output().unwrap();
+    let end = |trace: &str| {
+        let line = trace.split_once("5 establish  ").expect(trace).1;
+        line.split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(end(&stderr(&output)), end(&server.trace_until("5 establish")));
 }
 
 #[test]

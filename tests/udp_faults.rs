@@ -184,6 +184,7 @@ fn drop_every_loses_every_nth_and_the_client_asks_again() {
         .map(|line| line.contains("dropped"))
         .collect();
     assert_eq!(lost, [false, true, false, true, false], "{trace:#?}");
+    assert!(trace.last().unwrap().ends_with(", datagrams answered: 3"), "{trace:#?}");
     assert_eq!(stderr(&output).matches("(2 of 3)").count(), 2);
     // All lost, as far as this client can see.
     let server = Server::start("udp-server", &["--drop-every=1"]);
