@@ -345,21 +345,21 @@ const MISTAKES: &[[&str; 5]] = &[
     [
         "count-server",
         "never closes",
-        "drop(count(conn, addr))",
-        "{ std::mem::forget(conn.try_clone()); drop(count(conn, addr)) }",
+        "let _ = count(conn, addr);",
+        "std::mem::forget(conn.try_clone()); let _ = count(conn, addr);",
         "came '14 bytes\\n' (9 bytes) and nothing more",
     ],
     [
         "count-server",
         "serves one client after the other",
-        "threads.spawn(move || drop(count(conn, addr)))",
-        "drop(count(conn, addr))",
+        "threads.spawn(move || {",
+        "Some(()).map_or((), |()| {",
         "sent 'Hello, server!' while another client is silent, and the end",
     ],
     [
         "count-server",
         "ends when a connection fails",
-        "drop(count(conn, addr))",
+        "let _ = count(conn, addr);",
         "if count(conn, addr).is_err() { std::process::exit(1) }",
         "after another client had reset its connection, and the end",
     ],
@@ -408,7 +408,7 @@ const MISTAKES: &[[&str; 5]] = &[
     [
         "word-server",
         "ends when a connection fails",
-        "drop(serve(&conn, addr))",
+        "let _ = serve(&conn, addr);",
         "if serve(&conn, addr).is_err() { std::process::exit(1) }",
         "came Connection re", // refused, or reset
     ],
@@ -443,15 +443,15 @@ const MISTAKES: &[[&str; 5]] = &[
     [
         "word-client",
         "is content with fewer replies",
-        "reply.ok_or_else(nothing)?",
-        "match reply { Some(reply) => reply, None => break }",
+        "return Err(Failure::new(what, \"look at the server's terminal\"));",
+        "drop(what); break;",
         "sent one reply, and the end; expected 'olleh\\n' (6 bytes) and exit code 1",
     ],
     [
         "word-client",
         "does not look for replies after a failed send",
         "let _ = send(&client_socket, &words);",
-        "send(&client_socket, &words).map_err(|error| cannot(\"send to\", server, &error))?;",
+        "send(&client_socket, &words).map_err(cannot(\"send to\", server))?;",
         "sent one reply to 10000 words, and the end; expected 'olleh\\n'",
     ],
     [
