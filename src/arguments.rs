@@ -123,7 +123,7 @@ impl Arguments {
         let value = self.text(name);
         let digits = value.chars().all(|c| c.is_ascii_digit() || c == '.');
         match value.parse().ok().filter(|_| digits) {
-            Some(0.0) => Ok(None),
+            Some(seconds) if seconds <= 0.0 => Ok(None),
             Some(seconds) if (0.001..=1e6).contains(&seconds) => {
                 Ok(Some(Duration::from_secs_f64(seconds)))
             }
