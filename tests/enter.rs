@@ -3,12 +3,10 @@
 
 mod common;
 
-use common::{
-    has, kill_group, lines, may_unshare, output, stderr, stdout, Project, Running, PATIENCE,
-};
+use common::{has, kill_group, lines, may_unshare, output, stdout, Project, Running, PATIENCE};
 use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
 fn may_enter() -> bool {
@@ -104,25 +102,185 @@ fn where_no_network_may_be_made_it_says_why_and_opens_a_plain_shell() {
     }
     let project = Project::copy();
     // What Ubuntu does: the namespace may be made, and has no rights.
-    let folder = project.0.join("no rights");
-    std::fs::create_dir(&folder).unwrap();
     let ip = "#!/bin/sh\necho 'RTNETLINK answers: Operation not permitted' >&2\nexit 2\n";
-    std::fs::write(folder.join("ip"), ip).unwrap();
-    assert!(output(Command::new("chmod").arg("+x").arg(folder.join("ip"))).status.success());
-    let path = format!("PATH={}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let path = fake(&project, "ip", ip);
     let none = "echo 0 >/proc/sys/user/max_net_namespaces; exec \"$0\"";
     for (through, why) in [
         (&["env", &path][..], "RTNETLINK answers: Operation not permitted"),
         (&["unshare", "-Ur", "sh", "-c", none], "unshare: unshare failed: No space left on device"),
     ] {
-        let mut command = project.enter(through);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = Running::start(&mut command);
-        process.0.stdin.take().unwrap().write_all(b"tcp-server --version\n").unwrap();
-        let shown = process.finish();
-        assert!(stdout(&shown).starts_with("tcp-server "), "{}", stderr(&shown));
-        let said = format!("labs/enter: no network of your own here ({why}): ");
-        assert!(stderr(&shown).contains(&said), "{}", stderr(&shown));
+        let (printed, said) = enter(&project, through, "tcp-server --version\n");
+        assert!(printed.starts_with("tcp-server "), "{said}");
+        let because = format!("labs/enter: no network of your own here ({why}): ");
+        assert!(said.contains(&because), "{said}");
         assert!(!project.0.join("target/lab/network").exists());
     }
+}
+
+/// What a terminal shows that is entered through `through`, types `script`, and leaves: both streams.
+fn enter(project: &Project, through: &[&str], script: &str) -> (String, String) {
+    let mut command = project.enter(through);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = Running::start(&mut command);
+    process.0.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let (said, shown) = (process.0.stderr.take().unwrap(), process.0.stdout.take().unwrap());
+    let (said, shown) = (lines(said), lines(shown));
+    // The first one builds. A terminal that hangs has failed.
+    let all = |lines: Receiver<String>| {
+        let mut text = String::new();
+        loop {
+            match lines.recv_timeout(6 * PATIENCE) {
+                Ok(line) => text += &(line + "\n"),
+                Err(RecvTimeoutError::Disconnected) => return text,
+                Err(RecvTimeoutError::Timeout) => {
+                    kill_group(process.0.id());
+                    panic!("it hangs after {text:?}");
+                }
+            }
+        }
+    };
+    let shown = all(shown);
+    kill_group(process.0.id()); // What it left behind, which is told to nobody.
+    (shown, all(said))
+}
+
+/// Makes `name` a program of its own, in the front of the PATH.
+fn fake(project: &Project, name: &str, script: &str) -> String {
+    let folder = project.0.join(format!("fake {name}"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(name), script).unwrap();
+    assert!(output(Command::new("chmod").arg("+x").arg(folder.join(name))).status.success());
+    format!("PATH={}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn whatever_a_user_has_exported_it_enters_and_says_which_network_it_is() {
+    if !may_enter() {
+        return;
+    }
+    let project = Project::copy();
+    let rustup = std::env::var("RUSTUP_HOME");
+    let rustup = rustup.unwrap_or_else(|_| std::env::var("HOME").unwrap() + "/.rustup");
+    let rustup = format!("RUSTUP_HOME={rustup}");
+    // A compiler's cache leaves a server behind, which inherits what is open.
+    fake(&project, "wrapper", "#!/bin/sh\nsleep 100 & exec \"$@\"\n");
+    let wrapper = format!("RUSTC_WRAPPER={}", project.0.join("fake wrapper/wrapper").display());
+    let (printed, said) = enter(&project, &["env", &wrapper], "tcp-server --version; ls /run\n");
+    assert!(printed.starts_with("tcp-server "), "{printed}{said}");
+    assert!(said.contains("labs/enter: your network is a new one\n"), "{said}");
+    for folder in std::fs::read_dir("/run").unwrap().map(Result::unwrap) {
+        let name = folder.file_name().into_string().unwrap();
+        let is_folder = folder.file_type().unwrap().is_dir() && name != "netns";
+        assert!(!is_folder || printed.lines().any(|line| line == name), "no {name} in: {printed}");
+    }
+    std::fs::write(project.0.join("env"), "echo BASH_ENV was read >&2\n").unwrap();
+    let mut first = Terminal::enter(&project);
+    assert_eq!(first.type_in("echo entered"), "entered");
+    for exported in [
+        &["PROMPT_COMMAND=echo prompted", "BASH_ENV=env", "TMOUT=1", "CDPATH=/usr"][..],
+        &["SHELLOPTS=noclobber:nounset:noglob", "POSIXLY_CORRECT=1", "BASH_FUNC_cd%%=() { :; }"],
+        &["--unset=CARGO_HOME", "HOME=/proc", &rustup],
+    ] {
+        let (printed, said) = enter(
+            &project,
+            &[&["env"], exported].concat(),
+            "tcp-server --version; echo ${PROMPT_COMMAND-none} ${BASH_ENV-none}\n",
+        );
+        assert!(printed.starts_with("tcp-server ") && printed.ends_with("none none\n"), "{said}");
+        assert!(
+            said.ends_with("labs/enter: your network is that of your other terminals\n"),
+            "{said}"
+        );
+        assert!(
+            said.matches("BASH_ENV was read").count() < 2 && !said.contains("failed"),
+            "{said}"
+        );
+    }
+    first.close();
+}
+
+#[test]
+fn what_would_do_harm_is_refused_in_one_sentence_before_anything_is_done() {
+    if !may_enter() {
+        return;
+    }
+    let project = Project::copy();
+    let linked = "ln -s . a:b && cd a:b && exec labs/enter";
+    for (through, sentence) in [
+        (&["sh", "-c", "sh labs/enter", "$0"][..], "type labs/enter alone, with no 'sh', '.' or "),
+        (&["sh", "-c", ". labs/enter; pwd", "$0"], "type labs/enter alone, with no 'sh', '.' or "),
+        (
+            &["bash", "-c", ". labs/enter; pwd", "$0"],
+            "type labs/enter alone, with no 'sh', '.' or ",
+        ),
+        (&["sh", "-c", linked, "$0"], "this folder's path has a ':' in it"),
+        (&["unshare", "-Ur", "env", "SUDO_UID=1000"], "type it without sudo: "),
+    ] {
+        let (printed, said) = enter(&project, through, "");
+        assert!(said.starts_with(&format!("labs/enter: {sentence}")), "{through:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let shell_goes_on = through[2].contains("pwd");
+        let folder = format!("{}\n", project.0.display());
+        assert_eq!(printed, if shell_goes_on { folder } else { String::new() });
+        assert!(!project.0.join("target/lab").exists(), "{through:?}");
+    }
+    let stolen = project.0.join("target/stolen");
+    std::fs::write(&stolen, "").unwrap();
+    if !output(Command::new("chown").arg("1000000").arg(&stolen)).status.success() {
+        return common::skip("only root may give a file away");
+    }
+    let (_, said) = enter(&project, &[], "");
+    assert!(
+        said.starts_with("labs/enter: target/ is not all yours, was it sudo? Type: sudo chown -R ")
+    );
+}
+
+/// cargo waits for an answer; the second terminal does not try again.
+#[test]
+fn a_network_that_swallows_packets_keeps_no_terminal_from_its_shell() {
+    if !may_enter() {
+        return;
+    }
+    let project = Project::copy();
+    let real = output(Command::new("sh").args(["-c", "command -v cargo"]));
+    let script = "#!/bin/sh\ncase \"$*\" in
+        *fetch*offline*) exit 101 ;;
+        *fetch*) echo tried >>tried; exec sleep 100 ;;
+        *) exec REAL \"$@\" ;;
+        esac\n";
+    let path = fake(&project, "cargo", &script.replace("REAL", stdout(&real).trim()));
+    for _ in 0..2 {
+        let (printed, said) = enter(&project, &["env", &path], "tcp-server --version\n");
+        assert!(printed.starts_with("tcp-server "), "{said}");
+        assert!(
+            said.contains("labs/enter: no network outside, or a slow one: 'cargo test' "),
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read_to_string(project.0.join("tried")).unwrap(), "tried\n");
+}
+
+/// In a chroot no user namespace may be made. Three terminals at once: none waits for another for ever.
+#[test]
+fn a_chroot_that_refuses_namespaces_opens_plain_shells() {
+    if !may_enter() || !has(&["chroot", "setpriv"]) {
+        return;
+    }
+    let project = Project::copy();
+    let own = output(Command::new("chown").args(["-R", "65534:65534"]).arg(&project.0));
+    let through = "printf 'nobody:1000000:65536\\n' >subuid && mount --bind subuid /etc/subuid &&
+        mount --bind subuid /etc/subgid && mount --rbind / /media &&
+        exec chroot /media setpriv --reuid=65534 --regid=65534 --clear-groups \
+        sh -c 'cd \"$1\" && HOME=/proc exec labs/enter' sh \"$PWD\"";
+    if !own.status.success() || !may_unshare("-m") {
+        return common::skip("only root may be another user in a chroot");
+    }
+    let terminal = || enter(&project, &["unshare", "-m", "sh", "-c", through], "echo inside\n");
+    std::thread::scope(|scope| {
+        let terminals = [(); 3].map(|()| scope.spawn(terminal));
+        for (printed, said) in terminals.map(|terminal| terminal.join().unwrap()) {
+            assert_eq!(printed, "inside\n", "{said}");
+            assert!(said.contains("labs/enter: no network of your own here (unshare: "), "{said}");
+        }
+    });
 }
