@@ -248,6 +248,12 @@ fn main() {
             _ => refuse(&arg),
         }
     }
+    if !ROWS.iter().any(|row| row.0.contains(&only)) {
+        let mut names: Vec<&str> = ROWS.iter().map(|row| row.0).collect();
+        names.dedup();
+        eprintln!("no row has {only:?} in its name; they are: {}", names.join("; "));
+        exit(2)
+    }
     let has_python = Command::new("python3").arg("--version").output().is_ok();
     for row @ Row(_, number, contestants, measure) in
         ROWS.iter().filter(|row| row.0.contains(&only))

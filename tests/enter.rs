@@ -72,7 +72,8 @@ fn three_terminals_share_a_network_that_goes_with_the_last_of_them() {
     std::fs::rename(&copy, &enter).unwrap();
     first.close();
     let mut command = project.enter(&[]);
-    let mut again = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut again = Running::start(&mut command);
     let mut keyboard = again.0.stdin.take().unwrap();
     keyboard.write_all(b"readlink /proc/self/ns/net; tcp-client -q\n").unwrap();
     drop(keyboard);

@@ -1,7 +1,8 @@
 //! What the tests share: a server that is ended by a guard, clients, and peers that misbehave.
 #![allow(dead_code)]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ fn plain_environment(command: &mut Command) {
                 && !name.contains("TERM"))
     };
     let names = std::env::vars_os().map(|(name, _)| name);
+    let has_path = given(OsStr::new("PATH"));
     let surplus: Vec<_> = names.filter(|name| !is_needed(name) && !given(name)).collect();
     if cfg!(unix) {
         for name in surplus {
@@ -44,7 +46,17 @@ fn plain_environment(command: &mut Command) {
         }
         // Text is UTF-8, and in English where a tool speaks more.
         command.env("LC_ALL", "C.UTF-8");
+        if !has_path {
+            command.env("PATH", path());
+        }
     }
+}
+
+/// Debian's PATH of an ordinary user lacks two folders; what is in them runs all the same.
+fn path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(if cfg!(unix) { ":/usr/sbin:/sbin" } else { "" });
+    path
 }
 
 /// A started server, killed when it goes out of scope.
@@ -277,15 +289,21 @@ pub fn udp_peer(serve: impl FnOnce(UdpSocket) + Send + 'static) -> String {
     address
 }
 
-/// Says aloud, past the capture of the test runner, that a test was skipped; in CI none may be.
+/// Says aloud, past the capture of the test runner, that a test was skipped; in CI none may be. `make test`
+/// names a file, and counts at its end what stands there.
 pub fn skip(reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "skipped in CI: {reason}");
     std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
+    if let Some(path) = std::env::var_os("SKIPPED") {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        let name = thread::current().name().unwrap_or("?").replace(':', "_");
+        file.write_all(format!("{name}: {reason}\n").as_bytes()).unwrap();
+    }
 }
 
 /// Whether all `tools` are on the PATH; says aloud which one is missing, for which a test is skipped.
 pub fn has(tools: &[&str]) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = path();
     let is_there =
         |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
     let missing = tools.iter().find(|tool| !is_there(tool));
@@ -429,6 +447,7 @@ impl Project {
     /// `labs/enter`, as a terminal starts it; `through` are commands that it is started through.
     pub fn enter(&self, through: &[&str]) -> Command {
         let mut command = Command::new("setsid");
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         plain_environment(&mut command);
         // What a shell starts behind its back, with `&`, ignores Ctrl-C, and so does what that starts.
         command.args(["env", "--default-signal=INT"]).args(through);
