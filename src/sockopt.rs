@@ -61,7 +61,8 @@ pub fn setsockopt(socket: &impl AsSocket, option: SocketOption, value: c_int) ->
 /// return the option's bit.
 pub fn getsockopt(socket: &impl AsSocket, option: SocketOption) -> io::Result<c_int> {
     // From 0, because Windows fills only one byte of an on-off option.
-    let (mut value, mut size) = (0, INT_SIZE);
+    let mut value = 0;
+    let mut size = INT_SIZE;
     // SAFETY: the borrowed socket is open; the system writes at most `size` bytes, those of `value`.
     check(unsafe { c::getsockopt(raw(socket), SOL_SOCKET, option.0, &mut value, &mut size) })?;
     Ok(value)

@@ -125,7 +125,8 @@ pub fn for_each_line(
     hint: &str,
     mut ask: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let (mut input, mut line) = (io::stdin().lock(), Vec::new());
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
     loop {
         line.clear();
         // One byte beyond the limit shows that a line is too long, without reading all of it.

@@ -93,7 +93,8 @@ impl Threads {
 
     fn start(self: &Arc<Threads>) -> Option<SyncSender<Job>> {
         let (thread, jobs) = sync_channel(1);
-        let (threads, own) = (Arc::clone(self), thread.clone());
+        let threads = Arc::clone(self);
+        let own = thread.clone();
         // `thread::spawn` would panic where no thread can be started, and has std's stack.
         let started = Builder::new().stack_size(STACK_SIZE).spawn(move || {
             while let Ok(job) = jobs.recv() {

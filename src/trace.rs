@@ -77,7 +77,9 @@ pub fn shown(result: io::Result<impl Display>) -> String {
 /// Bytes, safe and unambiguous for a person: UTF-8 as it is; escaped (`\x1b`) are control characters, bytes
 /// that are no UTF-8, the backslash itself, and what turns or breaks a line; at most 60 characters and then `…`.
 pub fn printable(bytes: &[u8]) -> String {
-    let (mut text, mut room, mut rest) = (String::with_capacity(256), MAX_SHOWN, bytes);
+    let mut text = String::with_capacity(256);
+    let mut room = MAX_SHOWN;
+    let mut rest = bytes;
     while let Some(byte) = rest.first() {
         // A character has at most four bytes.
         let next = &rest[..rest.len().min(4)];

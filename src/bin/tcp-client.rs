@@ -94,9 +94,8 @@ fn exchange(
     // the server closes too, and thereby ends its reply.
     step!("6 transfer", "no more to send (half-close)");
     let _ = client_socket.shutdown(Shutdown::Write);
-
-    // One send is not one recv: the reply may come in pieces. Up to 64 KiB of them are printed at once,
-    // so that they do not run into the lines of the steps.
+    // One send is not one recv: the reply may come in pieces, fewer with 64 KiB than with Python's 1,024
+    // bytes. Up to 64 KiB are printed at once, so that they do not run into the lines of the steps.
     let mut buffer = vec![0; 64 * 1024];
     let mut reply = b"Received: ".to_vec();
     let mut total = 0;

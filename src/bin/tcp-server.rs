@@ -7,7 +7,6 @@ use std::io::{self, ErrorKind, Read, Write};
 //| import socket
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::thread::sleep;
 use std::time::Duration;
 
 use socket_lab::address::resolve;
@@ -89,7 +88,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
                     step!("5 establish", "cannot accept: {error}; trying again");
                 }
                 is_failing = true;
-                sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(100));
                 continue;
             }
         };

@@ -95,7 +95,8 @@ fn exchange(
             loop {
                 // When the time is over there is one last, short look: the reply may have come while
                 // Ctrl-Z had stopped us. A timeout of 0 is not allowed.
-                let (now, shortest) = (Instant::now(), Duration::from_micros(1));
+                let now = Instant::now();
+                let shortest = Duration::from_micros(1);
                 let left = deadline.map(|end| end.saturating_duration_since(now).max(shortest));
                 let is_last_look = left == Some(shortest);
                 let _ = client_socket.set_read_timeout(left);
