@@ -68,7 +68,7 @@ fn hint(action: &str, reason: ErrorKind) -> &'static str {
         ("write to", InvalidData) => "a Windows console shows only UTF-8: write to a file",
         ("write to", BrokenPipe | ConnectionReset) => "the program that reads it has ended",
         ("write to", _) => "the disk may be full",
-        ("start", _) => "this system allows no more threads: end some programs",
+        ("duplicate" | "start", _) => "no descriptor or thread is left: end some programs",
         _ => "check the address and the network",
     }
 }

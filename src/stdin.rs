@@ -8,7 +8,6 @@ use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{channel, Sender};
-use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -25,23 +24,22 @@ const MOMENT: Duration = Duration::from_millis(200);
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 /// Sends standard input to a TCP server, prints what comes back as it comes, and closes.
-pub fn exchange(
+pub fn copy_both_ways(
     client_socket: TcpStream,
     server: SocketAddr,
     timeout: Option<Duration>,
 ) -> Result<(), Failure> {
-    let client_socket = Arc::new(client_socket);
     let (tell, told) = channel();
     let mut total = 0;
     let mut send_result = None; // Until it has ended.
     let receive = || -> Result<(), Failure> {
-        let socket = Arc::clone(&client_socket);
+        let socket = client_socket.try_clone().map_err(cannot("duplicate", "the socket"))?;
         // `thread::spawn` would panic where no thread can start. It is not joined: it may wait for a key.
         let thread = Builder::new().spawn(move || send(&socket, server, timeout, &tell));
         thread.map_err(cannot("start", "a thread"))?;
         let mut buffer = vec![0; BUFFER_SIZE];
         loop {
-            let received = despite_signals(timeout, || (&*client_socket).read(&mut buffer));
+            let received = despite_signals(timeout, || (&client_socket).read(&mut buffer));
             let was_sending = send_result.is_none();
             send_result = send_result.take().or_else(|| told.try_recv().ok());
             let data = match received {

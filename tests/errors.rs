@@ -96,7 +96,7 @@ fn rare_failures_have_their_hints_too() {
     for (action, kind, hint) in [
         ("bind", PermissionDenied, "choose another port, from 1024 on"),
         ("listen on", PermissionDenied, "choose another port, from 1024 on"),
-        ("start", WouldBlock, "this system allows no more threads"),
+        ("start", WouldBlock, "no descriptor or thread is left"),
         ("write to", InvalidData, "a Windows console shows only UTF-8"),
     ] {
         let failure = socket_lab::failure::cannot(action, "it")(kind.into());

@@ -14,7 +14,7 @@ const STEPS_IN_CHINESE: [&str; 7] =
 
 /// The colours of the steps, on the sheet and in the pictures.
 const COLOURS: [&str; 7] =
-    ["#8a5a00", "#7b1fa2", "#00695c", "#1565c0", "#2e7d32", "#bf360c", "#ad1457"];
+    ["#7a6a00", "#7b1fa2", "#007c91", "#1a53c4", "#2e7d32", "#d32f2f", "#5d4037"];
 
 /// What a statement of the Python contains, and what must stand in the Rust for it; `|` is "or".
 const PAIRS: [(&str, &str); 29] = [
@@ -504,7 +504,7 @@ fn sheet() -> String {
     let mut html = include_str!("side_by_side.html").to_owned();
     for [python_path, python, rust_path, rust] in &pages() {
         html += &format!("<table><thead><tr><th>{python_path}<th>{rust_path}<tbody>");
-        let (mut in_usage, mut is_folded) = (false, false);
+        let (mut in_usage, mut was_empty) = (false, true);
         for row in sheet_rows(python, rust) {
             let class = if row.is_wrong { " class=wrong" } else { "" };
             // The `use` below an import is its twin.
@@ -512,7 +512,8 @@ fn sheet() -> String {
             let rust = sheet_cell(&row.rust, |line| {
                 in_usage |= line.starts_with("const USAGE");
                 let is_use = line.starts_with("use ") && !is_twin;
-                is_folded = in_usage || is_use || (line.is_empty() && is_folded);
+                let is_folded = in_usage || is_use || (line.is_empty() && was_empty);
+                was_empty = if is_folded { was_empty } else { line.is_empty() };
                 in_usage &= line != "\";";
                 is_twin = false;
                 is_folded

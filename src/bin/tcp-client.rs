@@ -47,7 +47,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     for server in servers {
         match connect(server, timeout).map_err(cannot("connect to", server)) {
             Ok(client_socket) if message == "-" => {
-                return stdin::exchange(client_socket, server, timeout);
+                return stdin::copy_both_ways(client_socket, server, timeout);
             }
             Ok(client_socket) => return exchange(client_socket, server, timeout, message),
             Err(failure) => failures.push(failure),
@@ -90,8 +90,8 @@ fn exchange(
     step!("6 transfer", "sending {} bytes: {}", message.len(), printable(message.as_bytes()));
     let send_result = despite_signals(timeout, || client_socket.write_all(message.as_bytes()));
     let sent = if send_result.is_ok() { message.len() } else { 0 };
-    // The half-close, which Python leaves to `close`: it tells the server that no more will come, so that
-    // the server closes too, and thereby ends its reply.
+    // Half-close: we send no more but still receive. It tells the server that all has come; the server
+    // closes then, and that ends its reply. The Python does without, and receives once.
     step!("6 transfer", "no more to send (half-close)");
     let _ = client_socket.shutdown(Shutdown::Write);
     // One send is not one recv: the reply may come in pieces, fewer with 64 KiB than with Python's 1,024

@@ -41,8 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Arguments) -> Result<(), Failure> {
-    // The document's 5, or the 128 of Rust's library, are short for many clients at once: Linux drops a
-    // SYN that arrives when the queue is full, and the client resends it after a second.
+    // Python's 5, or the 128 of Rust's library, are few for many clients at once: Linux drops a SYN that
+    // arrives when the queue is full, and the client resends it after a second.
     let backlog = args.number("--backlog", MAX_NUMBER)?;
     let threads = Threads::new(args.number("--max-connections", MAX_CONNECTIONS)?);
     let idle_timeout = args.seconds("--idle-timeout")?;
@@ -83,7 +83,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         let (conn, addr) = match server_socket.accept() {
             Ok(connection) => connection,
             Err(error) => {
-                // Perhaps no descriptor is left: the pause leaves the CPU to those who will free one.
+                // Too many open sockets, perhaps: wait until a connection has ended, and try again.
                 if !is_failing {
                     step!("5 establish", "cannot accept: {error}; trying again");
                 }
@@ -99,7 +99,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     }
     threads.wait();
     step!("7 close", "{local}, connections served: {accepted}");
-    drop(server_socket);
+    drop(server_socket); // This closes the socket.
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
         //| conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         setsockopt(&conn, SO_KEEPALIVE, 1)?;
         step!("5 establish", "{addr}, SO_KEEPALIVE={}", shown(getsockopt(&conn, SO_KEEPALIVE)));
-        // TCP_NODELAY, or a small reply waits until the client acknowledges the one before (RFC 896).
+        // Without TCP_NODELAY a small reply may wait until the one before is acknowledged (RFC 896).
         conn.set_nodelay(true)?;
         conn.set_read_timeout(idle_timeout)?;
         conn.set_write_timeout(idle_timeout)?;
@@ -131,7 +131,7 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
             //| conn.sendall(data)
             despite_signals(idle_timeout, || conn.write_all(data))?;
             echoed += length;
-            // A full buffer: more is probably waiting, and takes fewer calls with a larger one.
+            // The buffer was full, so more is probably waiting: a larger one takes fewer calls.
             if length == buffer.len() && length < 64 * 1024 {
                 buffer.resize(2 * length, 0);
             }
@@ -146,5 +146,5 @@ fn echo(mut conn: TcpStream, addr: SocketAddr, idle_timeout: Option<Duration>) {
         Err(error) => step!("7 close", "{addr}, {echoed} bytes sent back, then {error}"),
     }
     //| 7 close      conn.close()
-    drop(conn); // This closes the socket.
+    drop(conn);
 }

@@ -69,14 +69,14 @@ fn exchange(
     label: &str,
 ) -> Result<(), Failure> {
     //| 1 create     client_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    // In Python the system binds at the first sendto. Here Rust's library does, to port 0: any free one.
+    // In Python the system binds at the first sendto. Rust has no unbound socket: port 0 is any free one.
     step!("1 create", "UDP, {}", family(&server));
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let client_socket = UdpSocket::bind(any).map_err(cannot("open a socket for", server))?;
     let local = client_socket.local_addr().map_err(cannot("open a socket for", server))?;
     step!("2 bind", "{local}, chosen by the system");
 
-    // What does not fit into it is lost; Python's 1,024 bytes may be too few.
+    // What does not fit into the buffer is lost; Python's 1,024 bytes may be too few.
     let mut buffer = vec![0; 64 * 1024];
     let mut stranger = None;
     // In a closure: a `?` ends only the closure, and 7 close below still comes.
@@ -93,8 +93,8 @@ fn exchange(
             // The deadline is for the try as a whole: a stranger's datagrams do not extend it.
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             loop {
-                // When the time is over there is one last, short look: the reply may have come while
-                // Ctrl-Z had stopped us. A timeout of 0 is not allowed.
+                // The time left. When it is over there is one last, short look: the reply may have come
+                // while Ctrl-Z had stopped us. (A timeout of 0 is not allowed.)
                 let now = Instant::now();
                 let shortest = Duration::from_micros(1);
                 let left = deadline.map(|end| end.saturating_duration_since(now).max(shortest));

@@ -54,7 +54,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
     //| print('ready on %s:%d' % server_socket.getsockname())
     print(format!("udp-server ready on {local}\n").as_bytes())?;
 
-    // What does not fit into it is lost. The longest datagram has 65,507 bytes over IPv4.
+    // What does not fit into the buffer is lost. The longest datagram has 65,507 bytes over IPv4.
     let mut buffer = vec![0; 64 * 1024];
     let mut arrived = 0;
     let mut answered = 0;
@@ -65,7 +65,7 @@ fn run(args: &Arguments) -> Result<(), Failure> {
         let (data, addr) = match server_socket.recv_from(&mut buffer) {
             Ok((length, addr)) => (&buffer[..length], addr),
             Err(error) => {
-                // On Windows it fails after a client has closed (10054); the pause is for other errors.
+                // On Windows recvfrom fails after a client has closed (10054); that needs no pause.
                 step!("6 transfer", "cannot receive: {error}; trying again");
                 if error.kind() != ErrorKind::ConnectionReset {
                     sleep(Duration::from_millis(100));
