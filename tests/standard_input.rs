@@ -186,6 +186,9 @@ fn a_sending_that_hangs_when_the_reply_has_ended_fails_before_the_last_line() {
 /// Bytes that were not sent do not count: the server, which begins to read too late, has got no less.
 #[test]
 fn no_more_is_counted_than_was_sent() {
+    if common::is_wine() {
+        return; // Now and then its server dies of it, some tests later.
+    }
     let (tell, received) = channel();
     let address = tcp_peer(move |mut stream| {
         thread::sleep(Duration::from_secs(1)); // Not for luck: longer than the client waits.
