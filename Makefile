@@ -26,7 +26,7 @@ side-by-side: ## the programs beside their Python, a page to print: target/side-
 
 test: ## all tests but the heavy ones
 	@mkdir -p target && rm -f target/skipped
-	SKIPPED='$(CURDIR)/target/skipped' cargo test; code=$$?; tests/skipped.sh target/skipped; exit $$code
+	@SKIPPED='$(CURDIR)/target/skipped' cargo test; code=$$?; tests/skipped.sh target/skipped; exit $$code
 
 # Under wine the code that makes a backtrace crashes, and two programs that start at the same moment
 # may fail to (error 1359): hence no backtraces, and one test at a time. Now and then wine's server dies, and a

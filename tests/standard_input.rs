@@ -81,7 +81,8 @@ fn servers_that_close_first(times: usize) {
 
 #[test]
 fn what_was_sent_whole_and_answered_is_done_although_the_server_closed_first() {
-    servers_that_close_first(20);
+    // Now and then wine's server dies of it, "sock_poll_event: Assertion".
+    servers_that_close_first(if common::is_wine() { 2 } else { 20 });
 }
 
 #[ignore = "500 times beside busy loops on every core: make soak"]
@@ -186,9 +187,6 @@ fn a_sending_that_hangs_when_the_reply_has_ended_fails_before_the_last_line() {
 /// Bytes that were not sent do not count: the server, which begins to read too late, has got no less.
 #[test]
 fn no_more_is_counted_than_was_sent() {
-    if common::is_wine() {
-        return; // Now and then its server dies of it, some tests later.
-    }
     let (tell, received) = channel();
     let address = tcp_peer(move |mut stream| {
         thread::sleep(Duration::from_secs(1)); // Not for luck: longer than the client waits.
