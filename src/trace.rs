@@ -4,8 +4,8 @@
 //! *after* a call that waits for the peer (accept, recv). So where a client and a server share a
 //! terminal, no effect stands above its cause, and a connect that hangs shows what it hangs in. Two
 //! exceptions: listen, which std does together with bind, so that what it chose is known only
-//! afterwards; and a program that is killed, which prints no `7 close`. What a server sends back has no
-//! line of its own: that of what it received stands before it.
+//! afterwards; and a program that is killed, or a server that cannot print where it is ready, which prints no
+//! `7 close`. What a server sends back has no line of its own: that of what it received stands before it.
 //!
 //! A trace never changes what it tells of. It can slow it down: where nobody reads standard error, a
 //! full pipe or a terminal stopped with Ctrl-S, the program waits, as any Unix program does.

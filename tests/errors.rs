@@ -324,8 +324,7 @@ fn a_client_that_was_stopped_and_continued_waits_on() {
     let child = Running::start(&mut command);
     question.recv_timeout(PATIENCE).unwrap();
     for _ in 0..5 {
-        common::set_stopped(child.0.id(), true);
-        common::set_stopped(child.0.id(), false);
+        common::stop_and_continue(child.0.id());
     }
     answer.send(()).unwrap();
     let output = child.finish();

@@ -527,8 +527,10 @@ fn sheet() -> String {
 
 #[test]
 fn the_sheet_has_each_statement_beside_the_rust_that_follows_it() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/target/side-by-side.html"), sheet())
-        .unwrap();
+    // There is no such folder yet where CARGO_TARGET_DIR names another.
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
+    std::fs::create_dir_all(target).unwrap();
+    std::fs::write(format!("{target}/side-by-side.html"), sheet()).unwrap();
     for [_, python, rust_path, rust] in &pages() {
         let rows = sheet_rows(python, rust);
         assert!(rows.iter().all(|row| !row.is_wrong), "{rust_path}");

@@ -213,8 +213,7 @@ fn a_signal_does_not_end_the_reading_of_standard_input() {
     for line in ["one", "two", "three"] {
         keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
         assert_eq!(screen.recv_timeout(PATIENCE), Ok(line.to_owned()));
-        common::set_stopped(child.0.id(), true);
-        common::set_stopped(child.0.id(), false);
+        common::stop_and_continue(child.0.id());
     }
     keyboard.shutdown(Shutdown::Both).unwrap();
     assert_eq!(child.finish().status.code(), Some(0));

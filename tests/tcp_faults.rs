@@ -285,13 +285,6 @@ fn two_hundred_misbehaving_clients_do_not_harm_a_transfer_of_64_mib() {
     drop(bad.join().unwrap());
 }
 
-/// Ctrl-Z and fg.
-#[cfg(unix)] // Windows has no signals.
-fn stop_and_continue(id: u32) {
-    common::set_stopped(id, true);
-    common::set_stopped(id, false);
-}
-
 /// A signal that stops a program and one that continues it cut short its waits with a time-out: signal(7).
 #[cfg(unix)] // Windows has no signals.
 #[test]
@@ -302,7 +295,7 @@ fn a_server_that_was_stopped_and_continued_goes_on() {
         round_trip(stream);
     }
     for _ in 0..5 {
-        stop_and_continue(server.id());
+        common::stop_and_continue(server.id());
         for stream in &mut streams {
             round_trip(stream);
         }

@@ -254,6 +254,13 @@ pub fn set_stopped(id: u32, stopped: bool) {
     }
 }
 
+/// Ctrl-Z and fg.
+#[cfg(unix)] // Windows has no signals.
+pub fn stop_and_continue(id: u32) {
+    set_stopped(id, true);
+    set_stopped(id, false);
+}
+
 /// Whether a program runs (R), sleeps in a call (S) or is stopped (T): proc(5). On Linux.
 pub fn state(id: u32) -> char {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
