@@ -1,9 +1,9 @@
-# Answers when a client has finished: with the number of bytes that it sent. With the argument `wait`, only
-# when Enter is pressed.
+# Answers when a client has finished: with the number of bytes that it sent. With `wait`, only when Enter is
+# pressed: count_server.py [HOST [wait]]
 import socket
 import sys
 
-server_socket = socket.create_server(('127.0.0.1', 8888))
+server_socket = socket.create_server((sys.argv[1] if len(sys.argv) > 1 else '127.0.0.1', 8888))
 print('ready on %s:%d' % server_socket.getsockname(), flush=True)
 while True:
     conn, addr = server_socket.accept()

@@ -1,4 +1,4 @@
-# Sends 2,000 times `a` and then `b`, and calls recv(1024) twice: cut.py tcp or udp
+# Sends 2000 times `a` and then `b`, and calls recv(1024) twice: cut.py tcp or udp
 import sys
 
 from pair import pair

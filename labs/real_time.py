@@ -1,4 +1,4 @@
-# Sends a number every 20 ms, and tells how late they came: real_time.py tcp or udp
+# Sends a number every 20 ms, and tells how many ms late each came, `-` if it did not: real_time.py tcp or udp
 import socket
 import sys
 import threading
@@ -6,7 +6,6 @@ import time
 
 from pair import pair
 
-NUMBERS = 20
 sender, receiver = pair(sys.argv[1])
 if sys.argv[1] == 'tcp':
     sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -15,17 +14,17 @@ begin = time.monotonic()
 
 
 def send():
-    for number in range(NUMBERS):
+    for number in range(20):
         time.sleep(max(0, begin + number * 0.02 - time.monotonic()))
         sender.send(b'%c' % number)
 
 
 threading.Thread(target=send).start()
-late = []
+late = ['-'] * 20
 try:
-    while len(late) < NUMBERS:
+    while late[19] == '-':
         for number in receiver.recv(1024):
-            late.append(time.monotonic() - begin - number * 0.02)
+            late[number] = str(int(1000 * (time.monotonic() - begin) - 20 * number))
 except socket.timeout:
     pass
-print('%d of %d arrived, the latest of them %d ms late' % (len(late), NUMBERS, 1000 * max(late)))
+print(20 - late.count('-'), 'of 20 arrived, so late (ms):', *late)

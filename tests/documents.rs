@@ -348,50 +348,107 @@ fn the_tests_notice_what_the_labs_change() {
     follow_the_labs(exercises, Some);
 }
 
-/// The table at the end: what the document states, and the labs that show it.
-#[test]
-fn each_lab_that_the_table_names_is_there_and_runs_something() {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/README.md")).unwrap();
-    let table = text.split_once("\n| section | the document").unwrap().1;
-    let blocks = blocks("labs/README.md");
-    let rows = table.lines().filter(|line| {
-        line.starts_with("| 2.") || line.starts_with("| 3.") || line.starts_with("| 4 ")
+/// The labs: their numbers, the rest of their headings, and their lines.
+fn headings(labs: &str) -> Vec<(usize, &str, Vec<&str>)> {
+    let labs = (1..).zip(labs.split("\n## Lab ").skip(1));
+    let labs = labs.map(|(number, lab)| {
+        let lab = lab.split("\n## ").next().unwrap();
+        let lines: Vec<_> = lab.lines().collect();
+        (number, lines[2], lines)
     });
-    let mut number_of_rows = 0;
-    for row in rows {
-        let labs = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
-        let labs = labs.split("](").next().unwrap().trim_start_matches('[');
-        for lab in labs.split(", ") {
-            let section = format!("## Lab {lab}. ");
-            let runs =
-                |block: &&Block| block.section.starts_with(&section) && block.language == "console";
-            assert!(blocks.iter().filter(runs).count() > 2, "{row}: there is no lab {lab}");
-        }
-        number_of_rows += 1;
-    }
-    assert_eq!(number_of_rows, 43, "one row of the document's statements each");
+    labs.collect()
 }
 
-/// The headings of the labs name sections; the teacher's page has them the other way round.
+/// The headings of the labs, the table of statements at the end and the teacher's page name the same sections.
 #[test]
-fn the_teachers_page_has_the_labs_of_each_section() {
-    let read = |name: &str| {
-        fs::read_to_string(format!("{}/labs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-    };
-    let (labs, page) = (read("README.md"), read("TEACHING.md"));
-    let mut expected = BTreeMap::<&str, Vec<String>>::new();
-    for (number, lab) in (1..).zip(labs.split("\n## Lab ").skip(1)) {
-        let sections = lab.lines().nth(2).unwrap().split_once("section").unwrap().1;
-        let words = sections.split([' ', ',']);
-        for section in words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
-            expected.entry(section).or_default().push(number.to_string());
-        }
+fn each_section_is_shown_by_the_labs_that_the_tables_name() {
+    let (labs, page) = (common::read("labs/README.md"), common::read("labs/TEACHING.md"));
+    let table = labs.split_once("\n| section | the document").unwrap().1;
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(2).map(|row| row.split(" | ").collect()).collect();
+    assert_eq!(rows.len(), 44, "one row of the document's statements each");
+    let mut of_section = BTreeMap::<&str, Vec<usize>>::new();
+    for (number, heading, lines) in headings(&labs) {
+        let shows = |row: &&Vec<&str>| {
+            let list = row[3].trim_end_matches(" |").split("](").next().unwrap();
+            list.trim_start_matches('[').split(", ").any(|lab| lab == number.to_string())
+        };
+        let mut sections: Vec<_> = rows.iter().filter(shows).map(|row| &row[0][2..]).collect();
+        sections.dedup();
+        let named = heading.split_once("section").unwrap().1;
+        assert_eq!(named.trim_start_matches('s').trim(), sections.join(", "), "lab {number}");
+        sections.iter().for_each(|section| of_section.entry(section).or_default().push(number));
+        assert!(lines.iter().filter(|line| **line == "```console").count() > 2, "lab {number}");
     }
-    for (section, labs) in &expected {
+    for (section, labs) in &of_section {
+        let labs: Vec<_> = labs.iter().map(usize::to_string).collect();
         let row = format!("\n| {section} | {} |\n", labs.join(", "));
         assert!(page.contains(&row), "not there: {row}");
     }
-    assert_eq!(expected.len(), 7);
+    assert_eq!(of_section.len(), 7);
+}
+
+/// The minutes: 160 words to read and 130 keys to type in each, a quarter to change the terminal, one to edit a
+/// file, two for the answer to a question.
+#[test]
+fn the_minutes_of_a_lab_are_what_it_takes_to_read_and_type_it() {
+    for (number, heading, lines) in headings(&common::read("labs/README.md")) {
+        let (mut minutes, mut code) = (0.0, None);
+        for line in &lines {
+            let words = line.split_whitespace().count() as f64;
+            let typed = line.starts_with("$ ") || line.starts_with("> ") || line.ends_with('⏎');
+            minutes += match (line.strip_prefix("```"), code) {
+                (Some(_), Some(_)) => 0.0,
+                (Some(language), None) => {
+                    if language == "diff" {
+                        1.0
+                    } else {
+                        0.25
+                    }
+                }
+                (None, Some("console")) if typed => (line.chars().count() - 1) as f64 / 130.0,
+                (None, Some("diff")) => 0.0,
+                _ => words / 160.0,
+            };
+            if let Some(language) = line.strip_prefix("```") {
+                code = Some(language).filter(|_| code.is_none());
+            }
+        }
+        let text = lines.join("\n");
+        minutes +=
+            2.0 * ('a'..='e').filter(|letter| text.contains(&format!("({letter})"))).count() as f64;
+        let told: f64 = heading.split(' ').next().unwrap().parse().unwrap();
+        assert!(
+            (told - minutes).abs() <= 3.0,
+            "lab {number}: {told} minutes, and it takes {minutes:.1}"
+        );
+    }
+}
+
+/// The captures show what the answers quote of them.
+#[test]
+fn the_answers_about_the_captures_are_in_them() {
+    if !has(&["tcpdump"]) {
+        return;
+    }
+    let mut shown = String::new();
+    for name in ["hello", "lost"] {
+        let file = format!("{}/labs/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
+        let read = output(Command::new("tcpdump").args(["-tn", "-r", &file]));
+        shown += &String::from_utf8(read.stdout).unwrap();
+    }
+    let text = common::read("labs/README.md");
+    let section =
+        text.split_once("\n## Two captures to read").unwrap().1.split("\n## ").next().unwrap();
+    let (questions, answers) = section.split_once("<details>").unwrap();
+    let first = questions.lines().find(|line| line.starts_with("IP ")).unwrap();
+    assert!(shown.starts_with(first), "{shown}");
+    let quoted: Vec<_> = answers.split('`').skip(1).step_by(2).collect();
+    assert!(quoted.len() > 7, "{quoted:?}");
+    for quoted in quoted {
+        assert!(shown.contains(quoted), "{quoted} is not in:\n{shown}");
+    }
+    assert_eq!(shown.matches("seq 6:7,").count(), 3, "{shown}");
 }
 
 #[test]
