@@ -112,6 +112,8 @@ fn the_parts_are_the_same_in_the_same_order() {
         ("![", "!["),
         ("<!-- ", "<!-- "),
         ("<details><summary>Answers", "<details><summary>答案"),
+        ("<details><summary>A hint", "<details><summary>提示"),
+        ("<details><summary>A second hint", "<details><summary>第二个提示"),
         ("</details>", "</details>"),
         ("**Question.**", "**问题。**"),
         ("**Predict.**", "**预测。**"),

@@ -1,20 +1,22 @@
-//! The exercises of labs/README.md: checks the student's `src/bin/NAME.rs`, or else the solution in `examples/`.
+//! The exercises of labs/README.md. Checks the command that COUNT_SERVER, WORD_SERVER, WORD_CLIENT or UDP_PING
+//! holds, of any language; or else the student's `src/bin/NAME.rs`, or else the solution in `examples/`.
 //!
 //! A failure is one sentence: what was sent, what was expected and what came.
 
 mod common;
 
-use common::{is_wine, lines, program_path, wait, Running, Server, PATIENCE};
+use common::{is_wine, program_path, PATIENCE};
 use socket_lab::trace::printable;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::Receiver;
-use std::thread::sleep;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, sleep, JoinHandle};
 use std::time::{Duration, Instant};
 
-type Check = fn(&Path) -> Result<(), String>;
+type Check = fn(&Program) -> Result<(), String>;
 
 const EXERCISES: [(&str, Option<&str>, Check); 4] = [
     ("count-server", option_env!("CARGO_BIN_EXE_count-server"), check_count_server),
@@ -23,12 +25,18 @@ const EXERCISES: [(&str, Option<&str>, Check); 4] = [
     ("udp-ping", option_env!("CARGO_BIN_EXE_udp-ping"), check_udp_ping),
 ];
 
-fn check_exercise(name: &str) {
+fn check_exercise(name: &'static str) {
     let (_, written, check) = EXERCISES.iter().find(|exercise| exercise.0 == name).unwrap();
-    let which = if written.is_some() { "your src/bin" } else { "the solution, examples" };
-    let line = format!("{name}: this checks {which}/{name}.rs\n");
+    let variable = name.to_uppercase().replace('-', "_");
+    let (which, program) = match (std::env::var(&variable), written) {
+        (Ok(command), _) => (command.clone(), Program::of_command(name, &command)),
+        (_, Some(_)) => {
+            (format!("your src/bin/{name}.rs"), Program::of_path(name, &program_path(name)))
+        }
+        _ => (format!("the solution, examples/{name}.rs"), Program::of_path(name, &solution(name))),
+    };
+    let line = format!("{name}: this checks {which}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap(); // Past the capture of the test runner.
-    let program = if written.is_some() { program_path(name) } else { solution(name) };
     if let Err(sentence) = check(&program) {
         panic!("{name}: {sentence}");
     }
@@ -64,41 +72,93 @@ fn udp_ping() {
     check_exercise("udp-ping");
 }
 
-#[ignore = "waits ten times one second for a reply that does not come: make soak"]
+#[cfg(target_os = "linux")]
 #[test]
-fn a_ping_without_any_reply_fails() {
-    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = silent.local_addr().unwrap().to_string();
-    let (mut buffer, mut pings) = ([0; 1024], 0);
-    let mut client = Client::start(&solution("udp-ping"), &[&address]);
-    silent.set_read_timeout(Some(PATIENCE)).unwrap();
-    while pings < 10 && silent.recv_from(&mut buffer).is_ok() {
-        pings += 1;
-    }
-    let expected: String = (1..=10).map(|number| format!("{number}: no reply\n")).collect();
-    let (printed, end) = client.finish();
-    assert_eq!(String::from_utf8_lossy(&printed), expected + "10 sent, 0 received\n");
-    assert_eq!(end, "exit code 1");
+fn a_check_leaves_nothing_behind_of_what_a_program_started() {
+    let started = "setsid sleep 1000 & sleep 1000 & echo Listening on 1; exit 3 #";
+    let mut server = Program::of_command("count-server", started).start(&[]);
+    let sentence = server.address().unwrap_err();
+    assert!(sentence.ends_with("on standard output; came 'Listening on 1'"), "{sentence}");
+    assert!(!server.processes().is_empty());
+    // They hold its output, which has an end all the same.
+    assert_eq!(server.finish(), (b"Listening on 1\n".to_vec(), "exit code 3".to_owned()));
+    assert!(server.printed.reader.is_finished() && server.said.reader.is_finished());
+    assert_eq!(server.processes(), Vec::<String>::new());
 }
 
-fn check_count_server(program: &Path) -> Result<(), String> {
-    check_server(program, |server| {
-        let other = server.connect();
+#[cfg(unix)] // There is a sh.
+#[test]
+fn a_command_that_cannot_be_run_is_told() {
+    for (name, line, mode, said) in [
+        ("carriage_return", "#!/usr/bin/env python3\r", "755", "ends with a carriage return"),
+        ("no_execute_bit", "#!/usr/bin/env python3", "644", "may not be executed; chmod +x"),
+        ("missing/command", "", "", "exit code 127: it is not found"),
+    ] {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if !mode.is_empty() {
+            std::fs::write(&file, format!("{line}\n")).unwrap();
+            common::output(Command::new("chmod").arg(mode).arg(&file));
+        }
+        let program = Program::of_command("count-server", &format!("'{}'", file.display()));
+        let sentence = check_count_server(&program).unwrap_err();
+        assert!(sentence.contains(said), "{sentence}");
+    }
+}
+
+#[cfg(unix)] // There is a python3.
+#[test]
+fn the_solutions_in_python_pass_too() {
+    if !common::has(&["python3"]) {
+        return;
+    }
+    thread::scope(|scope| {
+        for (name, _, check) in EXERCISES {
+            let file = name.replace('-', "_");
+            let command = format!("python3 examples/{file}.py");
+            scope.spawn(move || assert_eq!(check(&Program::of_command(name, &command)), Ok(())));
+        }
+    });
+}
+
+fn check_count_server(program: &Program) -> Result<(), String> {
+    check_server(program, |server, address| {
+        let other = connect(address)?;
         let hello: &[u8] = b"Hello, server!";
         let sent = "'Hello, server!' while another client is silent";
-        exchange(server, sent, &[hello], b"14 bytes\n")?;
+        exchange(address, sent, &[hello], b"14 bytes\n")?;
         let pieces: Vec<&[u8]> = hello.chunks(5).collect();
-        exchange(server, "'Hello', ', ser' and 'ver!'", &pieces, b"14 bytes\n")?;
-        exchange(server, "nothing", &[], b"0 bytes\n")?;
+        exchange(address, "'Hello', ', ser' and 'ver!'", &pieces, b"14 bytes\n")?;
+        exchange(address, "nothing", &[], b"0 bytes\n")?;
+        let no_text = "你好 and a byte that is no UTF-8";
+        exchange(address, no_text, &["你好".as_bytes(), b"\xff"], b"7 bytes\n")?;
         drop(other);
         #[cfg(unix)] // Rust's std cannot do it.
         if common::has(&["python3"]) {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/resetting_client.py");
-            let (ip, port) = (server.address.ip().to_string(), server.address.port().to_string());
+            let (ip, port) = (address.ip().to_string(), address.port().to_string());
             common::output(Command::new("python3").args([script, &ip, &port]));
         }
-        let sent = "5000000 bytes after another client had reset its connection";
-        exchange(server, sent, &[&[b'x'; 5_000_000]], b"5000000 bytes\n")
+        // Memory can be read on Linux.
+        let length = if cfg!(target_os = "linux") { 200_000_000 } else { 5_000_000 };
+        let sent = format!("{length} bytes after another client had reset its connection");
+        let before = server.memory();
+        let mut stream = connect(address).map_err(|error| format!("sent {sent}; {error}"))?;
+        let chunk = [b'x'; 1_000_000];
+        let result = (0..length / chunk.len()).try_for_each(|_| stream.write_all(&chunk));
+        wait_until_read(&stream);
+        let grown = server.memory().saturating_sub(before);
+        if result.is_ok() && grown > 100_000_000 {
+            let what = format!("sent {sent}, and no end yet; expected that it counts them");
+            return Err(format!("{what} and does not store them; its memory has grown by {grown}"));
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+        let came = receive(&mut stream, u64::MAX);
+        compare(
+            &format!("{sent}, and the end"),
+            format!("{length} bytes\n").as_bytes(),
+            "the end",
+            came,
+        )
     })
 }
 
@@ -107,45 +167,44 @@ fn word(text: &[u8]) -> Vec<u8> {
     [&u16::try_from(text.len()).unwrap().to_be_bytes(), text].concat()
 }
 
-fn check_word_server(program: &Path) -> Result<(), String> {
-    check_server(program, |server| {
-        let other = server.connect();
+fn check_word_server(program: &Program) -> Result<(), String> {
+    check_server(program, |_, address| {
+        let other = connect(address)?;
         let (hello, olleh) = (word(b"hello"), word(b"olleh"));
         let (nihao, haoni) = (word("你好".as_bytes()), word("好你".as_bytes()));
 
-        let mut stream = server.connect();
-        send(&mut stream, &[&hello]).unwrap();
+        let mut stream = connect(address)?;
+        let _ = send(&mut stream, &[&hello]);
         let came = receive(&mut stream, olleh.len() as u64);
         compare("the word hello, and no end yet", &olleh, "", came)?;
 
-        exchange(server, "the word hello while another client is silent", &[&hello], &olleh)?;
-        exchange(server, "the word 你好", &[&nihao], &haoni)?;
+        exchange(address, "the word hello while another client is silent", &[&hello], &olleh)?;
+        exchange(address, "the word 你好", &[&nihao], &haoni)?;
         let bytes: Vec<&[u8]> = nihao.chunks(1).collect();
-        exchange(server, "the word 你好, byte by byte", &bytes, &haoni)?;
+        exchange(address, "the word 你好, byte by byte", &bytes, &haoni)?;
         let in_the_length = [&nihao[..1], &nihao[1..]];
-        exchange(server, "the word 你好, cut within its length", &in_the_length, &haoni)?;
+        exchange(address, "the word 你好, cut within its length", &in_the_length, &haoni)?;
         let in_a_character = [&nihao[..4], &nihao[4..]];
-        exchange(server, "the word 你好, cut within 你", &in_a_character, &haoni)?;
+        exchange(address, "the word 你好, cut within 你", &in_a_character, &haoni)?;
         let (all, replies) =
             ([&hello[..], &nihao, &word(b"")].concat(), [&olleh[..], &haoni, &word(b"")].concat());
-        exchange(server, "the words hello, 你好 and '' in one piece", &[&all], &replies)?;
+        exchange(address, "the words hello, 你好 and '' in one piece", &[&all], &replies)?;
         let cut = [&all[..10], &all[10..]];
-        exchange(server, "the words hello, 你好 and '' in two pieces", &cut, &replies)?;
+        exchange(address, "the words hello, 你好 and '' in two pieces", &cut, &replies)?;
         let longest = word("字".repeat(21_845).as_bytes());
-        exchange(server, "the word 字字字… of 65535 bytes", &[&longest], &longest)?;
-        exchange(server, "half of the word hello", &[&hello[..4]], b"")?;
+        exchange(address, "the word 字字字… of 65535 bytes", &[&longest], &longest)?;
+        exchange(address, "half of the word hello", &[&hello[..4]], b"")?;
         let invalid = [&hello[..], &word(b"\xe4\xbd")].concat();
-        exchange(server, "the word hello, and two bytes that are no UTF-8", &[&invalid], &olleh)?;
+        exchange(address, "the word hello, and two bytes that are no UTF-8", &[&invalid], &olleh)?;
         drop(other);
-        let mut rude = server.connect();
-        send(&mut rude, &[&hello]).unwrap();
-        rude.peek(&mut [0]).unwrap();
+        let mut rude = connect(address)?;
+        let _ = send(&mut rude, &[&hello]).and_then(|()| rude.peek(&mut [0]));
         drop(rude); // With the reply unread: the system resets the connection.
-        exchange(server, "the word hello after all this", &[&hello], &olleh)
+        exchange(address, "the word hello after all this", &[&hello], &olleh)
     })
 }
 
-fn check_word_client(program: &Path) -> Result<(), String> {
+fn check_word_client(program: &Program) -> Result<(), String> {
     let expected = [word(b"hello"), word("你好".as_bytes()), word(b"word")].concat();
     let replies = [word(b"olleh"), word("好你".as_bytes()), word(b"drow")].concat();
     let lines = "olleh\n好你\ndrow\n";
@@ -177,14 +236,14 @@ fn check_word_client(program: &Path) -> Result<(), String> {
         check_word_client_with(program, &message, close_early, sent, "olleh\n", 1)?;
         // Nor can a word so long be an argument everywhere.
         let sent = "it the arguments 127.0.0.1:1 and a word of 65536 bytes";
-        let mut client = Client::start(program, &["127.0.0.1:1", &"x".repeat(65_536)]);
-        compare(sent, b"", "exit code 2", client.finish())?;
+        let mut client = program.start(&["127.0.0.1:1", &"x".repeat(65_536)]);
+        client.ends_with(sent, "", 2)?;
     }
     Ok(())
 }
 
 fn check_word_client_with(
-    program: &Path,
+    program: &Program,
     message: &str,
     serve: impl FnOnce(&mut TcpStream) -> Result<(), String>,
     sent: &str,
@@ -193,24 +252,48 @@ fn check_word_client_with(
 ) -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut client = Client::start(program, &[&address, message]);
-    let result = accept(&listener).and_then(|mut stream| {
+    let mut client = program.start(&[&address, message]);
+    let result = accept(&listener, &mut client).and_then(|mut stream| {
         serve(&mut stream)?;
         drop(stream);
-        compare(sent, printed.as_bytes(), &format!("exit code {code}"), client.finish())
+        client.ends_with(sent, printed, code)?;
+        client.has_told_its_steps()
     });
     result.map_err(|sentence| sentence + &client.last_words())
 }
 
-fn check_udp_ping(program: &Path) -> Result<(), String> {
-    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = server.local_addr().unwrap().to_string();
-    let mut client = Client::start(program, &[&address]);
-    let result = serve_udp_ping(&server, &mut client);
-    result.map_err(|sentence| sentence + &client.last_words())
+fn check_udp_ping(program: &Program) -> Result<(), String> {
+    let [silent, server] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let [mut lonely, mut client] = [&silent, &server]
+        .map(|socket| program.start(&[&socket.local_addr().unwrap().to_string()]));
+    let result = serve_udp_ping(&server, &mut client).and_then(|()| client.has_told_its_steps());
+    result.map_err(|sentence| sentence + &client.last_words())?;
+    let lines: String = (1..=10).map(|number| format!("{number}: no reply\n")).collect();
+    let result = lonely.ends_with("no reply at all", &(lines + "10 sent, 0 received\n"), 1);
+    result.map_err(|sentence| sentence + &lonely.last_words())
 }
 
-fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String> {
+/// What the server does with each ping, and what that proves where the program takes it for the reply.
+const PINGS: [(&str, Option<&str>); 10] = [
+    ("the reply to ping 1, and a copy of it", None),
+    ("no reply to ping 2", Some("the second copy of the reply to ping 1 is no reply to ping 2")),
+    (
+        "no reply to ping 3, but then the one to ping 2",
+        Some("the late reply to ping 2 is none to ping 3"),
+    ),
+    ("the reply", None),
+    ("no reply to ping 5, but a stranger's, again and again", Some("only the server's is a reply")),
+    ("a stranger's reply to ping 6, then the server's", None),
+    ("the reply", None),
+    (
+        "'ping 88' and 'ping ' to ping 8",
+        Some("a reply is the whole text of the ping, and nothing else"),
+    ),
+    ("the reply", None),
+    ("the reply", None),
+];
+
+fn serve_udp_ping(server: &UdpSocket, client: &mut Started) -> Result<(), String> {
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
     server.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let (mut buffer, mut first_addr, mut sent) = ([0; 1024], None, "it the argument ADDRESS");
@@ -226,7 +309,7 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String>
                 (Err(_), Some(addr)) if number == 6 => drop(stranger.send_to(b"ping 5", addr)),
                 _ => (),
             }
-            let ended = client.running.0.try_wait().unwrap().is_some();
+            let ended = client.has_ended();
             if ended || Instant::now() > deadline {
                 let end = if ended { client.finish().1 } else { no_end() };
                 return compare(sent, ping.as_bytes(), "", (Vec::new(), end));
@@ -237,88 +320,86 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Client) -> Result<(), String>
         if addr != from {
             return Err(format!("sent {sent}; expected {ping} from {from}; it came from {addr}"));
         }
-        let (text, replies): (&str, Vec<(&UdpSocket, &str)>) = match number {
-            1 => (
-                "the reply to ping 1, and a copy of it",
-                vec![(server, "ping 1"), (server, "ping 1")],
-            ),
-            2 => ("no reply to ping 2", vec![]),
-            3 => ("no reply to ping 3, but then the one to ping 2", vec![(server, "ping 2")]),
-            5 => (
-                "no reply to ping 5, but a stranger's, again and again",
-                vec![(&stranger, "ping 5")],
-            ),
-            6 => (
-                "a stranger's reply to ping 6, then the server's",
-                vec![(&stranger, "ping 6"), (server, "ping 6")],
-            ),
-            _ => ("the reply", vec![(server, &ping)]),
+        sent = PINGS[number - 1].0;
+        let replies: Vec<(&UdpSocket, &str)> = match number {
+            1 => vec![(server, "ping 1"), (server, "ping 1")],
+            2 => vec![],
+            3 => vec![(server, "ping 2")],
+            5 => vec![(&stranger, "ping 5")],
+            6 => vec![(&stranger, "ping 6"), (server, "ping 6")],
+            8 => vec![(server, "ping 88"), (server, "ping ")],
+            _ => vec![(server, &ping)],
         };
-        sent = text;
         for (socket, reply) in replies {
             socket.send_to(reply.as_bytes(), addr).unwrap();
         }
     }
-    let sent = "a reply to each ping in time, except to 2, 3 and 5";
-    let expected = (1..=10).map(|number| match number {
-        2 | 3 | 5 => format!("{number}: no reply"),
-        _ => format!("{number}: 1.2ms"),
-    });
-    // Any time will do, and any of its units: s, ms, µs.
-    let shape = |line: &str| match line.split_once(": ") {
-        Some((number, time))
-            if time.starts_with(|c: char| c.is_ascii_digit()) && time.ends_with('s') =>
-        {
-            format!("{number}: TIME")
-        }
-        _ => line.to_owned(),
-    };
     let (printed, end) = client.finish();
     let printed = String::from_utf8_lossy(&printed).into_owned();
     let mut lines = printed.lines();
-    for expected in expected.chain(["10 sent, 7 received".to_owned()]) {
+    // Any time will do, and any of its units: s, ms, µs.
+    let is_time =
+        |time: &str| time.starts_with(|c: char| c.is_ascii_digit()) && time.ends_with('s');
+    for (number, (sent, proof)) in (1..).zip(PINGS) {
         let line = lines.next().unwrap_or_default();
-        if shape(line) != shape(&expected) {
-            return compare(sent, expected.as_bytes(), "", (line.into(), String::new()));
+        let rest = line.strip_prefix(&format!("{number}: "));
+        let result =
+            rest.filter(|rest| if proof.is_some() { *rest == "no reply" } else { is_time(rest) });
+        if result.is_none() {
+            let expected = if proof.is_some() { "no reply" } else { "1.2ms" };
+            let sentence = compare(
+                sent,
+                format!("{number}: {expected}").as_bytes(),
+                "",
+                (line.into(), String::new()),
+            );
+            let proof = proof.filter(|_| rest.map_or(false, is_time));
+            return sentence
+                .map_err(|text| text + &proof.map_or(String::new(), |proof| format!(": {proof}")));
         }
     }
-    compare(sent, b"", "exit code 0", (lines.collect::<String>().into(), end))
+    let sent = "a reply to each ping in time, except to 2, 3, 5 and 8";
+    let rest = lines.map(|line| line.to_owned() + "\n").collect::<String>();
+    compare(sent, b"10 sent, 6 received\n", "exit code 0", (rest.into(), end))
 }
 
-/// The code that the text of an exercise begins with.
-fn skeletons() -> Vec<String> {
-    let labs = concat!(env!("CARGO_MANIFEST_DIR"), "/labs/README.md");
-    let labs = std::fs::read_to_string(labs).unwrap();
-    let blocks = labs.split("```rust\n").skip(1);
+/// The code that the texts of the exercises begin with, in one language.
+fn skeletons(language: &str) -> Vec<String> {
+    let labs = common::read("labs/README.md");
+    let fence = format!("```{language}\n");
+    let blocks = labs.split(&fence[..]).skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn each_solution_is_its_skeleton_with_the_gaps_filled() {
-    let skeletons = skeletons();
-    for (number, file) in [
-        (0, "count-server.rs"),
-        (1, "word/mod.rs"),
-        (2, "word-server.rs"),
-        (2, "word-client.rs"),
-        (3, "udp-ping.rs"),
+    let (rust, python) = (skeletons("rust"), skeletons("python"));
+    for (skeleton, file) in [
+        (&rust[0], "count-server.rs"),
+        (&rust[1], "word/mod.rs"),
+        (&rust[2], "word-server.rs"),
+        (&rust[2], "word-client.rs"),
+        (&rust[3], "udp-ping.rs"),
+        (&python[0], "count_server.py"),
+        (&python[1], "word.py"),
+        (&python[2], "udp_ping.py"),
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
-        let solution = std::fs::read_to_string(path).unwrap();
+        let solution = common::read(&format!("examples/{file}"));
         assert!(solution.lines().count() < 70, "{file} is no small program any more");
         let mut lines = solution.lines();
-        for line in skeletons[number].lines().filter(|line| !line.contains("todo!")) {
+        let is_gap = |line: &&str| line.contains("todo!") || line.trim() == "...";
+        for line in skeleton.lines().filter(|line| !is_gap(line)) {
             assert!(
                 lines.any(|other| other == line),
                 "{file}: not there, or not in this order: {line}"
             );
         }
     }
-    assert_eq!(skeletons.len(), 4);
+    assert_eq!((rust.len(), python.len()), (4, 3));
 }
 
-/// Mistakes of students: the exercise, the line of its solution, what stands there instead, and what the
-/// check's sentence says of it.
+/// Mistakes of students: the exercise or its file, the line of its solution, what stands there instead, and what
+/// the check's sentence says of it.
 #[cfg(target_os = "linux")] // As Project is, which the test below needs.
 const MISTAKES: &[[&str; 5]] = &[
     [
@@ -361,7 +442,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "ends when a connection fails",
         "let _ = count(conn, addr);",
         "if count(conn, addr).is_err() { std::process::exit(1) }",
-        "after another client had reset its connection, and the end",
+        "after another client had reset its connection; expected a connection; came Connection refused",
     ],
     [
         "count-server",
@@ -459,7 +540,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "takes a late reply for the next ping's",
         "&buffer[..length] == ping.as_bytes() &&",
         "length > 0 &&",
-        "except to 2, 3 and 5; expected '2: no reply' (11 bytes); came '2: ",
+        ": the second copy of the reply to ping 1 is no reply to ping 2",
     ],
     [
         "udp-ping",
@@ -480,7 +561,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "counts a stranger's",
         "&& is_same(addr, server)",
         "&& (true || is_same(addr, server))",
-        "except to 2, 3 and 5; expected '5: no reply' (11 bytes); came '5: ",
+        ": only the server's is a reply",
     ],
     [
         "udp-ping",
@@ -490,6 +571,132 @@ const MISTAKES: &[[&str; 5]] = &[
          while socket.set_read_timeout(Some(left)).is_ok() && socket.peek_from(&mut [0]).is_ok() {",
         "sent no reply to ping 5, but a stranger's, again and again; expected 'ping 6'",
     ],
+    [
+        "count-server",
+        "counts characters",
+        "count += length;",
+        "count += String::from_utf8_lossy(&buffer[..length]).chars().count();",
+        "sent 你好 and a byte that is no UTF-8, and the end; expected '7 bytes",
+    ],
+    [
+        "count-server",
+        "stores everything",
+        "count += length;",
+        "count += length; std::mem::forget(buffer[..length].to_vec());",
+        "expected that it counts them and does not store them; its memory has grown by",
+    ],
+    [
+        "count-server",
+        "panics when the port is taken",
+        "TcpListener::bind(address).map_err(cannot(\"listen on\", address))?",
+        "TcpListener::bind(address).unwrap()",
+        "a port that another program has; expected exit code 1; came exit code 101 (a panic)",
+    ],
+    [
+        "count-server",
+        "takes a port of its own",
+        "let address = resolve(args.text(\"ADDRESS\"))?[0];",
+        "let _ = resolve(args.text(\"ADDRESS\"))?; let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));",
+        "a port that another program has; expected an error; came 'count-server ready on",
+    ],
+    [
+        "count-server",
+        "prints a line of its own",
+        "count-server ready on {local}",
+        "Listening on {local}",
+        "expected the line 'count-server ready on HOST:PORT' on standard output; came 'Listening on 127",
+    ],
+    [
+        "count-server",
+        "tells no step",
+        "step!(\"6 transfer\", \"{addr}, {}\", describe(&buffer[..length]));",
+        "let _ = (addr, describe(b\"\"));",
+        "expected lines 'count-server: 6 transfer …' on standard error; came none",
+    ],
+    [
+        "count_server.py",
+        "counts one recv",
+        "count += len(data)",
+        "count = len(data)",
+        "sent 'Hello', ', ser' and 'ver!', and the end; expected '14 bytes",
+    ],
+    [
+        "count_server.py",
+        "counts characters",
+        "count += len(data)",
+        "count += len(data.decode(errors='replace'))",
+        "sent 你好 and a byte that is no UTF-8, and the end; expected '7 bytes",
+    ],
+    [
+        "count_server.py",
+        "shows a traceback when the port is taken",
+        "    except OSError as error:",
+        "    except KeyError as error:",
+        "expected two lines, 'count-server: …' and 'count-server: hint: …' on standard error; the last line is: OSError",
+    ],
+    [
+        "count_server.py",
+        "does not flush its line",
+        "server_socket.getsockname(), flush=True)",
+        "server_socket.getsockname())",
+        "came nothing more in 10s: is the line still in a buffer?",
+    ],
+    [
+        "count_server.py",
+        "prints without end of a line, and an error without end",
+        "    args = [",
+        "    while True: sys.stdout.write('x' * 9999); sys.stderr.write('y' * 9999)\n    args = [",
+        "HOST:PORT' on standard output; came 'xxxxx",
+    ],
+    [
+        "word_server.py",
+        "takes for granted that a recv returns a word",
+        "conn.makefile('rb') as source",
+        "conn.makefile('rb', 0) as source",
+        "sent the word 你好",
+    ],
+    [
+        "word_server.py",
+        "takes a port of its own",
+        "socket.create_server((host, int(port)))",
+        "socket.create_server((host, 0))",
+        "a port that another program has; expected an error; came 'word-server ready on",
+    ],
+    [
+        "word_client.py",
+        "ends with 0 where a reply is missing",
+        "fail(f'no reply to {word}', \"look at the server's terminal\")",
+        "break",
+        "sent one reply, and the end; expected 'olleh\\n' (6 bytes) and exit code 1",
+    ],
+    [
+        "udp-ping",
+        "is content with the beginning of a reply",
+        "&buffer[..length] == ping.as_bytes() &&",
+        "buffer[..length].starts_with(ping.as_bytes()) &&",
+        "a reply is the whole text of the ping, and nothing else",
+    ],
+    [
+        "udp-ping",
+        "ends with 0 where no reply came",
+        "if received == 0 {",
+        "if received > 10 {",
+        "sent no reply at all; expected '1: no reply\\n2: no reply",
+    ],
+    [
+        "udp_ping.py",
+        "takes the copy of a reply for the next one",
+        "if data == ping and addr == server:",
+        "if addr == server:",
+        ": the second copy of the reply to ping 1 is no reply to ping 2",
+    ],
+    [
+        "udp_ping.py",
+        "ends with 0 where no reply came",
+        "    if received == 0:",
+        "    if received > 10:",
+        "and exit code 1; came",
+    ],
 ];
 
 #[cfg(target_os = "linux")]
@@ -497,23 +704,31 @@ const MISTAKES: &[[&str; 5]] = &[
 #[test]
 fn each_mistake_is_found_and_told() {
     let project = common::Project::copy();
-    let read = |file: &str| std::fs::read_to_string(project.0.join(file)).unwrap();
+    let read = |file: &str| std::fs::read_to_string(project.0.join(file)).unwrap_or_default();
+    let folder_of = |number: usize| project.0.join(format!("src/bin/wrong-{number}"));
     for (number, [name, mistake, line, instead, _]) in MISTAKES.iter().enumerate() {
-        let (program, word) = (read(&format!("examples/{name}.rs")), read("examples/word/mod.rs"));
-        assert_eq!(
-            program.matches(line).count() + word.matches(line).count(),
-            1,
-            "{name} {mistake}"
-        );
-        let folder = project.0.join(format!("src/bin/wrong-{number}"));
+        let is_python = name.ends_with(".py");
+        let (main, program, word, module) = if is_python {
+            (*name, read(&format!("examples/{name}")), "word.py", read("examples/word.py"))
+        } else {
+            (
+                "main.rs",
+                read(&format!("examples/{name}.rs")),
+                "word/mod.rs",
+                read("examples/word/mod.rs"),
+            )
+        };
+        let found = program.matches(line).count() + module.matches(line).count();
+        assert_eq!(found, 1, "{name} {mistake}");
+        let folder = folder_of(number);
         std::fs::create_dir_all(folder.join("word")).unwrap();
-        std::fs::write(folder.join("main.rs"), program.replace(line, instead)).unwrap();
-        std::fs::write(folder.join("word/mod.rs"), word.replace(line, instead)).unwrap();
+        std::fs::write(folder.join(main), program.replace(line, instead)).unwrap();
+        std::fs::write(folder.join(word), module.replace(line, instead)).unwrap();
     }
     // What a student begins with can be built too, but does nothing yet.
     let folder = project.0.join("src/bin/skeleton");
     std::fs::create_dir_all(folder.join("word")).unwrap();
-    let skeletons = skeletons();
+    let skeletons = skeletons("rust");
     let main = skeletons[0].clone() + &skeletons[2];
     std::fs::write(folder.join("main.rs"), main).unwrap();
     std::fs::write(folder.join("word/mod.rs"), &skeletons[1]).unwrap();
@@ -521,16 +736,23 @@ fn each_mistake_is_found_and_told() {
     build.args(["build", "--quiet", "--bins", "--target-dir", "target"]).current_dir(&project.0);
     build.env("RUSTFLAGS", "-A warnings");
     assert!(build.status().unwrap().success());
-    std::thread::scope(|scope| {
-        for (number, [name, mistake, _, _, said]) in MISTAKES.iter().enumerate() {
-            let program = project.0.join(format!("target/debug/wrong-{number}"));
+    thread::scope(|scope| {
+        for (number, [file, mistake, _, _, said]) in MISTAKES.iter().enumerate() {
+            let name = file.trim_end_matches(".py").replace('_', "-");
+            let (name, _, check) = EXERCISES.iter().find(|exercise| exercise.0 == name).unwrap();
+            let program = if file.ends_with(".py") {
+                let path = folder_of(number).join(file);
+                Program::of_command(name, &format!("python3 '{}'", path.display()))
+            } else {
+                let path = project.0.join(format!("target/debug/wrong-{number}"));
+                Program::of_path(name, &path)
+            };
             scope.spawn(move || {
-                let check = EXERCISES.iter().find(|exercise| exercise.0 == *name).unwrap().2;
                 let sentence = check(&program).err();
                 let sentence =
-                    sentence.unwrap_or_else(|| panic!("{name} {mistake}, and is not found wrong"));
-                println!("{name} {mistake}: {sentence}");
-                assert!(sentence.contains(said), "{name} {mistake}: {sentence}");
+                    sentence.unwrap_or_else(|| panic!("{file} {mistake}, and is not found wrong"));
+                println!("{file} {mistake}: {sentence}\n");
+                assert!(sentence.contains(said), "{file} {mistake}: {sentence}");
             });
         }
     });
@@ -540,87 +762,322 @@ fn no_end() -> String {
     format!("nothing more in {PATIENCE:?}")
 }
 
-/// Starts the server, and adds to the sentence what it has said.
+/// The check of a server; then its steps; then what it says where another program has its port.
 fn check_server(
-    program: &Path,
-    check: impl FnOnce(&Server) -> Result<(), String>,
+    program: &Program,
+    check: impl FnOnce(&Started, SocketAddr) -> Result<(), String>,
 ) -> Result<(), String> {
-    let mut command = Command::new(program);
-    command.arg("127.0.0.1:0");
-    let mut server = Server::run(command);
-    let address = server.address;
-    let result = match TcpStream::connect(address) {
-        Ok(_) => check(&server),
-        Err(error) => {
-            Err(format!("expected its own address behind 'ready on'; came {address}: {error}"))
-        }
+    let mut server = program.start(&["127.0.0.1:0"]);
+    let result = server.address().and_then(|address| check(&server, address));
+    let result = result.and_then(|()| server.has_told_its_steps());
+    result.map_err(|sentence| sentence + &server.last_words())?;
+    drop(server);
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let mut second = program.start(&[&taken]);
+    let sent = format!("it the argument {taken}, a port that another program has");
+    let result = match second.first_line() {
+        Some(line) => Err(format!("sent {sent}; expected an error; came '{}'", short(&line))),
+        None => second.ends_with(&sent, "", 1),
     };
-    result.map_err(|sentence| sentence + &last_words(server.said()))
+    result.map_err(|sentence| sentence + &second.last_words())
 }
 
-/// For the line below the sentence: it may tell why.
-fn last_words(lines: &[String]) -> String {
-    let last = &lines[lines.len().saturating_sub(3)..];
-    if last.is_empty() {
-        return String::new();
-    }
-    format!("\nits standard error ends with:\n  {}", last.join("\n  "))
+/// A program of an exercise, and how it is started: by its path, or by a command of any language.
+struct Program {
+    name: &'static str,
+    command: Vec<String>,
 }
 
-/// A client and what it says on standard error.
-struct Client {
-    running: Running,
-    stderr: Receiver<String>,
-}
-
-impl Client {
-    fn start(program: &Path, args: &[&str]) -> Client {
-        let mut command = Command::new(program);
-        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut running = Running::start(&mut command);
-        let stderr = lines(running.0.stderr.take().unwrap());
-        Client { running, stderr }
+impl Program {
+    fn of_path(name: &'static str, path: &Path) -> Program {
+        Program { name, command: vec![path.to_str().unwrap().to_owned()] }
     }
 
-    /// What it printed, and how it ended.
+    /// sh(1) runs it, in the folder of the project.
+    fn of_command(name: &'static str, command: &str) -> Program {
+        let command = ["sh", "-c", &format!("{command} \"$@\""), "sh"];
+        Program { name, command: command.map(str::to_owned).to_vec() }
+    }
+
+    fn start(&self, args: &[&str]) -> Started {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).args(args).env(MARK, &mark);
+        command.env_remove("PYTHONUNBUFFERED"); // A machine may set it; what is not flushed is to be seen.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.current_dir(env!("CARGO_MANIFEST_DIR")).spawn().unwrap();
+        let printed = Pipe::new(child.stdout.take().unwrap(), true);
+        let said = Pipe::new(child.stderr.take().unwrap(), false);
+        Started { name: self.name, child, mark, printed, said }
+    }
+}
+
+/// A variable of the environment: by its value a program is found, and all that it has started.
+const MARK: &str = "SOCKET_LAB_CHECK";
+
+/// Bytes of output that are kept, of a program that may print without end.
+const KEPT: usize = 64 * 1024;
+
+/// What a program has written to a pipe: its first bytes, which are compared, or its last, which are shown.
+struct Pipe {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Pipe {
+    fn new(mut source: impl Read + Send + 'static, keeps_first: bool) -> Pipe {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let shared = bytes.clone();
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; KEPT];
+            while let Ok(length @ 1..) = source.read(&mut buffer) {
+                let mut bytes = shared.lock().unwrap();
+                bytes.extend_from_slice(&buffer[..length]);
+                let surplus = bytes.len().saturating_sub(KEPT);
+                let begin = if keeps_first { bytes.len() - surplus } else { 0 };
+                bytes.drain(begin..begin + surplus);
+            }
+        });
+        Pipe { bytes, reader }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+}
+
+/// A started program. It is ended when this goes out of scope, with all that it has started in turn.
+struct Started {
+    name: &'static str,
+    child: Child,
+    mark: String,
+    printed: Pipe,
+    said: Pipe,
+}
+
+impl Started {
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The first line of its standard output; none where it ends without one, or waits too long.
+    fn first_line(&mut self) -> Option<String> {
+        until(|| {
+            let has_ended = self.has_ended() && self.printed.reader.is_finished();
+            let text = self.printed.text();
+            let line = text.split_once('\n').map(|(line, _)| line.to_owned());
+            match line {
+                None if has_ended || text.len() == KEPT => {
+                    Some(Some(text).filter(|text| !text.is_empty()))
+                }
+                line => line.map(Some),
+            }
+        })
+        .flatten()
+    }
+
+    /// From the `ready on` line of a server.
+    fn address(&mut self) -> Result<SocketAddr, String> {
+        let expected = format!("{} ready on ", self.name);
+        let line = self.first_line();
+        let address = line.as_ref().and_then(|line| line.strip_prefix(&expected)?.parse().ok());
+        let came = match &line {
+            Some(line) => format!("'{}'", short(line)),
+            None if self.has_ended() => self.finish().1,
+            None => format!("{}: is the line still in a buffer?", no_end()),
+        };
+        let expected = format!("the line '{expected}HOST:PORT' on standard output");
+        let address: SocketAddr =
+            address.ok_or_else(|| format!("started it; expected {expected}; came {came}"))?;
+        match TcpStream::connect(address) {
+            Ok(_) => Ok(address),
+            Err(error) => {
+                Err(format!("expected its own address behind 'ready on'; came {address}: {error}"))
+            }
+        }
+    }
+
+    /// What it printed, and how it ended; now it has.
     fn finish(&mut self) -> (Vec<u8>, String) {
-        let end = wait(&mut self.running.0);
-        let end = end.map(|status| format!("exit code {}", status.code().unwrap_or(-1)));
-        let _ = self.running.0.kill();
-        let mut printed = Vec::new();
-        self.running.0.stdout.take().unwrap().read_to_end(&mut printed).unwrap();
-        (printed, end.unwrap_or_else(no_end))
+        let end = until(|| self.child.try_wait().unwrap());
+        self.end();
+        // Somebody may hold the pipe whom we did not find.
+        until(|| {
+            Some(())
+                .filter(|()| self.printed.reader.is_finished() && self.said.reader.is_finished())
+        });
+        let end = end.map_or_else(no_end, |status| match status.code() {
+            Some(101) => "exit code 101 (a panic)".to_owned(),
+            Some(126) => "exit code 126: it may not be executed; chmod +x, or name its language before it".to_owned(),
+            Some(127) => "exit code 127: it is not found; or its first line ends with a carriage return, as an editor of Windows writes it".to_owned(),
+            Some(code) => format!("exit code {code}"),
+            None => status.to_string(),
+        });
+        (self.printed.bytes.lock().unwrap().clone(), end)
     }
 
+    /// Whether it prints this and ends so; where that is an error, with its two lines.
+    fn ends_with(&mut self, sent: &str, printed: &str, code: i32) -> Result<(), String> {
+        let (came, end) = self.finish();
+        compare(sent, printed.as_bytes(), &format!("exit code {code}"), (came, end))?;
+        let (said, name) = (self.said.text(), self.name);
+        let lines: Vec<_> = said.lines().collect();
+        let is_error = |what: &str, hint: &str| {
+            [what, hint].iter().all(|line| line.starts_with(&format!("{name}: ")))
+                && hint.starts_with(&format!("{name}: hint: "))
+                && !what.starts_with(&format!("{name}: hint: "))
+        };
+        match lines[..] {
+            _ if code == 0 => Ok(()),
+            [.., what, hint]
+                if is_error(what, hint) && lines.iter().all(|line| line.starts_with(name)) =>
+            {
+                Ok(())
+            }
+            _ => {
+                let expected = format!("'{name}: …' and '{name}: hint: …' on standard error");
+                let came = short(said.lines().last().unwrap_or("nothing"));
+                Err(format!(
+                    "sent {sent}; expected two lines, {expected}; the last line is: {came}"
+                ))
+            }
+        }
+    }
+
+    fn has_told_its_steps(&self) -> Result<(), String> {
+        let expected = format!("{}: 6 transfer", self.name);
+        let is_step = |line: &str| line.starts_with(&expected);
+        let told = until(|| Some(()).filter(|()| self.said.text().lines().any(is_step)));
+        told.ok_or_else(|| format!("expected lines '{expected} …' on standard error; came none"))
+    }
+
+    /// For the line below the sentence: it may tell why.
     fn last_words(&self) -> String {
-        last_words(&self.stderr.try_iter().collect::<Vec<_>>())
+        let said = self.said.text();
+        let lines: Vec<_> = said.lines().map(short).collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        let last = &lines[lines.len().saturating_sub(3)..];
+        format!("\nits standard error ends with:\n  {}", last.join("\n  "))
+    }
+
+    /// Its processes: on Linux also those which it has started, whatever their parent is now: proc(5).
+    fn processes(&self) -> Vec<String> {
+        if !cfg!(target_os = "linux") {
+            return Vec::new();
+        }
+        let mark = format!("{MARK}={}", self.mark);
+        let is_marked = |id: &String| {
+            let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        let names = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.parse::<u32>().is_ok()).filter(is_marked).collect()
+    }
+
+    /// Bytes of memory that they use; 0 where nobody tells.
+    fn memory(&self) -> u64 {
+        let of = |id: String| {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+            line.map_or(0, |line| {
+                1024 * line.trim_end_matches(" kB").trim().parse::<u64>().unwrap()
+            })
+        };
+        self.processes().into_iter().map(of).sum()
+    }
+
+    fn end(&mut self) {
+        until(|| {
+            let processes = self.processes();
+            let mut kill = Command::new("sh"); // Its own kill: kill(1) is not everywhere.
+            kill.args(["-c", "kill -KILL \"$@\"", "sh"]).args(&processes).stderr(Stdio::null());
+            Some(()).filter(|()| processes.is_empty() || kill.status().is_err())
+        });
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn accept(listener: &TcpListener) -> Result<TcpStream, String> {
-    listener.set_nonblocking(true).unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if let Ok((stream, _)) = listener.accept() {
-            stream.set_nonblocking(false).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            return Ok(stream);
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Looks until there is something, but not for ever; says so where it takes long.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
+    let mut is_told = false;
+    loop {
+        let found = look();
+        if found.is_some() || begin.elapsed() > PATIENCE {
+            return found;
+        }
+        if begin.elapsed() > PATIENCE / 4 && !is_told {
+            let _ = io::stderr().write_all(b"waiting for the program, ten seconds at most ...\n");
+            is_told = true;
         }
         sleep(Duration::from_millis(2));
     }
-    Err(format!("sent nothing, expected a connection, came {}", no_end()))
+}
+
+/// A text as far as a person wants to read it.
+fn short(text: &str) -> String {
+    let begin: String = text.chars().take(200).collect();
+    if begin.len() == text.len() {
+        begin
+    } else {
+        begin + "…"
+    }
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let connected = TcpStream::connect(address).and_then(|stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    });
+    connected.map_err(|error| format!("expected a connection; came {error}"))
+}
+
+fn accept(listener: &TcpListener, client: &mut Started) -> Result<TcpStream, String> {
+    listener.set_nonblocking(true).unwrap();
+    let stream = until(|| match listener.accept() {
+        Ok((stream, _)) => Some(Some(stream)),
+        Err(_) if client.has_ended() => Some(None),
+        Err(_) => None,
+    });
+    let stream = stream.flatten().ok_or_else(|| {
+        let end = if client.has_ended() { client.finish().1 } else { no_end() };
+        format!("sent it the arguments ADDRESS and MESSAGE; expected a connection; came {end}")
+    })?;
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    Ok(stream)
 }
 
 /// Sends `pieces` and the end, and compares what comes until the server's end.
-fn exchange(server: &Server, sent: &str, pieces: &[&[u8]], expected: &[u8]) -> Result<(), String> {
-    let came = TcpStream::connect(server.address).and_then(|mut stream| {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        // Where it closes too early, what it has answered tells more than our error.
-        let _ = send(&mut stream, pieces).and_then(|()| stream.shutdown(Shutdown::Write));
-        Ok(receive(&mut stream, u64::MAX))
-    });
-    let came = came.unwrap_or_else(|error| (Vec::new(), error.to_string()));
+fn exchange(
+    address: SocketAddr,
+    sent: &str,
+    pieces: &[&[u8]],
+    expected: &[u8],
+) -> Result<(), String> {
+    let mut came = (Vec::new(), String::new());
+    match connect(address) {
+        Ok(mut stream) => {
+            // Where it closes too early, what it has answered tells more than our error.
+            let _ = send(&mut stream, pieces).and_then(|()| stream.shutdown(Shutdown::Write));
+            came = receive(&mut stream, u64::MAX);
+        }
+        Err(error) => came.1 = error.replace("expected a connection; came ", ""),
+    }
     compare(&format!("{sent}, and the end"), expected, "the end", came)
 }
 
