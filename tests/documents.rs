@@ -388,7 +388,7 @@ fn each_section_is_shown_by_the_labs_that_the_tables_name() {
     assert_eq!(of_section.len(), 7);
 }
 
-/// The minutes: 160 words to read and 130 keys to type in each, a quarter to change the terminal, one to edit a
+/// The minutes: 160 words to read and 130 keys to type in each, half a minute to change the terminal, one to edit a
 /// file, two for the answer to a question.
 #[test]
 fn the_minutes_of_a_lab_are_what_it_takes_to_read_and_type_it() {
@@ -403,7 +403,7 @@ fn the_minutes_of_a_lab_are_what_it_takes_to_read_and_type_it() {
                     if language == "diff" {
                         1.0
                     } else {
-                        0.25
+                        0.5
                     }
                 }
                 (None, Some("console")) if typed => (line.chars().count() - 1) as f64 / 130.0,
