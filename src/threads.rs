@@ -199,7 +199,8 @@ mod tests {
                 });
             }
             threads.wait();
-            assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 3));
+            assert_eq!(open.load(SeqCst), 0);
+            assert!(most.load(SeqCst) <= 3, "{most:?}"); // Fewer where the machine is busy.
         });
     }
 
