@@ -77,7 +77,7 @@ fn udp_ping() {
 fn a_check_leaves_nothing_behind_of_what_a_program_started() {
     let started = "setsid sleep 1000 & sleep 1000 & echo Listening on 1; exit 3 #";
     let mut server = Program::of_command("count-server", started).start(&[]);
-    let sentence = server.address().unwrap_err();
+    let sentence = server.is_ready().unwrap_err();
     assert!(sentence.ends_with("on standard output; came 'Listening on 1'"), "{sentence}");
     assert!(!server.processes().is_empty());
     // They hold its output, which has an end all the same.
@@ -121,35 +121,40 @@ fn the_solutions_in_python_pass_too() {
 }
 
 fn check_count_server(program: &Program) -> Result<(), String> {
-    check_server(program, |server, address| {
-        let other = connect(address)?;
+    check_server(program, |server| {
+        let other = server.connect("nothing and stayed")?;
         let hello: &[u8] = b"Hello, server!";
         let sent = "'Hello, server!' while another client is silent";
-        exchange(address, sent, &[hello], b"14 bytes\n")?;
+        exchange(server, sent, &[hello], b"14 bytes\n")?;
         let pieces: Vec<&[u8]> = hello.chunks(5).collect();
-        exchange(address, "'Hello', ', ser' and 'ver!'", &pieces, b"14 bytes\n")?;
-        exchange(address, "nothing", &[], b"0 bytes\n")?;
+        exchange(server, "'Hello', ', ser' and 'ver!'", &pieces, b"14 bytes\n")?;
+        exchange(server, "nothing", &[], b"0 bytes\n")?;
         let no_text = "你好 and a byte that is no UTF-8";
-        exchange(address, no_text, &["你好".as_bytes(), b"\xff"], b"7 bytes\n")?;
+        exchange(server, no_text, &["你好".as_bytes(), b"\xff"], b"7 bytes\n")?;
         drop(other);
         #[cfg(unix)] // Rust's std cannot do it.
         if common::has(&["python3"]) {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/resetting_client.py");
+            let address = server.address.unwrap();
             let (ip, port) = (address.ip().to_string(), address.port().to_string());
             common::output(Command::new("python3").args([script, &ip, &port]));
+            server.sent = "'Hello', and reset its connection".to_owned();
         }
         // Memory can be read on Linux.
         let length = if cfg!(target_os = "linux") { 200_000_000 } else { 5_000_000 };
-        let sent = format!("{length} bytes after another client had reset its connection");
+        let sent = format!("{length} bytes");
+        let mut stream = server.connect(&sent)?;
         let before = server.memory();
-        let mut stream = connect(address).map_err(|error| format!("sent {sent}; {error}"))?;
         let chunk = [b'x'; 1_000_000];
         let result = (0..length / chunk.len()).try_for_each(|_| stream.write_all(&chunk));
         wait_until_read(&stream);
         let grown = server.memory().saturating_sub(before);
         if result.is_ok() && grown > 100_000_000 {
             let what = format!("sent {sent}, and no end yet; expected that it counts them");
-            return Err(format!("{what} and does not store them; its memory has grown by {grown}"));
+            return Err(format!(
+                "{what} and does not store them; its memory has grown by {} MB",
+                grown / 1_000_000
+            ));
         }
         let _ = stream.shutdown(Shutdown::Write);
         let came = receive(&mut stream, u64::MAX);
@@ -168,39 +173,39 @@ fn word(text: &[u8]) -> Vec<u8> {
 }
 
 fn check_word_server(program: &Program) -> Result<(), String> {
-    check_server(program, |_, address| {
-        let other = connect(address)?;
+    check_server(program, |server| {
         let (hello, olleh) = (word(b"hello"), word(b"olleh"));
         let (nihao, haoni) = (word("你好".as_bytes()), word("好你".as_bytes()));
 
-        let mut stream = connect(address)?;
+        let sent = "the word hello, and no end yet";
+        let mut stream = server.connect(sent)?;
         let _ = send(&mut stream, &[&hello]);
-        let came = receive(&mut stream, olleh.len() as u64);
-        compare("the word hello, and no end yet", &olleh, "", came)?;
+        compare(sent, &olleh, "", receive(&mut stream, olleh.len() as u64))?;
+        let other = server.connect("nothing and stayed")?;
 
-        exchange(address, "the word hello while another client is silent", &[&hello], &olleh)?;
-        exchange(address, "the word 你好", &[&nihao], &haoni)?;
+        exchange(server, "the word hello while another client is silent", &[&hello], &olleh)?;
+        exchange(server, "the word 你好", &[&nihao], &haoni)?;
         let bytes: Vec<&[u8]> = nihao.chunks(1).collect();
-        exchange(address, "the word 你好, byte by byte", &bytes, &haoni)?;
+        exchange(server, "the word 你好, byte by byte, its length too", &bytes, &haoni)?;
         let in_the_length = [&nihao[..1], &nihao[1..]];
-        exchange(address, "the word 你好, cut within its length", &in_the_length, &haoni)?;
+        exchange(server, "the word 你好, cut within its length", &in_the_length, &haoni)?;
         let in_a_character = [&nihao[..4], &nihao[4..]];
-        exchange(address, "the word 你好, cut within 你", &in_a_character, &haoni)?;
+        exchange(server, "the word 你好, cut within 你", &in_a_character, &haoni)?;
         let (all, replies) =
             ([&hello[..], &nihao, &word(b"")].concat(), [&olleh[..], &haoni, &word(b"")].concat());
-        exchange(address, "the words hello, 你好 and '' in one piece", &[&all], &replies)?;
+        exchange(server, "the words hello, 你好 and '' in one piece", &[&all], &replies)?;
         let cut = [&all[..10], &all[10..]];
-        exchange(address, "the words hello, 你好 and '' in two pieces", &cut, &replies)?;
+        exchange(server, "the words hello, 你好 and '' in two pieces", &cut, &replies)?;
         let longest = word("字".repeat(21_845).as_bytes());
-        exchange(address, "the word 字字字… of 65535 bytes", &[&longest], &longest)?;
-        exchange(address, "half of the word hello", &[&hello[..4]], b"")?;
+        exchange(server, "the word 字字字… of 65535 bytes", &[&longest], &longest)?;
+        exchange(server, "half of the word hello", &[&hello[..4]], b"")?;
         let invalid = [&hello[..], &word(b"\xe4\xbd")].concat();
-        exchange(address, "the word hello, and two bytes that are no UTF-8", &[&invalid], &olleh)?;
+        exchange(server, "the word hello, and two bytes that are no UTF-8", &[&invalid], &olleh)?;
         drop(other);
-        let mut rude = connect(address)?;
+        let mut rude = server.connect("the word hello, and closed with the reply unread")?;
         let _ = send(&mut rude, &[&hello]).and_then(|()| rude.peek(&mut [0]));
         drop(rude); // With the reply unread: the system resets the connection.
-        exchange(address, "the word hello after all this", &[&hello], &olleh)
+        exchange(server, "the word hello after all this", &[&hello], &olleh)
     })
 }
 
@@ -235,9 +240,10 @@ fn check_word_client(program: &Program) -> Result<(), String> {
         let (message, sent) = ("hello ".repeat(10_000), "one reply to 10000 words, and the end");
         check_word_client_with(program, &message, close_early, sent, "olleh\n", 1)?;
         // Nor can a word so long be an argument everywhere.
-        let sent = "it the arguments 127.0.0.1:1 and a word of 65536 bytes";
+        let sent = "it the arguments 127.0.0.1:1, where nobody listens, and a word of 65536 bytes";
         let mut client = program.start(&["127.0.0.1:1", &"x".repeat(65_536)]);
-        client.ends_with(sent, "", 2)?;
+        let result = client.ends_with(sent, "", 2);
+        result.map_err(|sentence| sentence + &client.last_words())?;
     }
     Ok(())
 }
@@ -282,12 +288,15 @@ const PINGS: [(&str, Option<&str>); 10] = [
         Some("the late reply to ping 2 is none to ping 3"),
     ),
     ("the reply", None),
-    ("no reply to ping 5, but a stranger's, again and again", Some("only the server's is a reply")),
+    (
+        "no reply to ping 5, but a stranger's, again and again",
+        Some("only what comes from the server's address and port is a reply"),
+    ),
     ("a stranger's reply to ping 6, then the server's", None),
     ("the reply", None),
     (
         "'ping 88' and 'ping ' to ping 8",
-        Some("a reply is the whole text of the ping, and nothing else"),
+        Some("neither a longer text (a short buffer cuts it) nor a shorter one is the reply"),
     ),
     ("the reply", None),
     ("the reply", None),
@@ -318,7 +327,8 @@ fn serve_udp_ping(server: &UdpSocket, client: &mut Started) -> Result<(), String
         compare(sent, ping.as_bytes(), "", came)?;
         let from = *first_addr.get_or_insert(addr);
         if addr != from {
-            return Err(format!("sent {sent}; expected {ping} from {from}; it came from {addr}"));
+            let expected = format!("{ping} from the socket of the others, {from}");
+            return Err(format!("sent {sent}; expected {expected}; it came from {addr}"));
         }
         sent = PINGS[number - 1].0;
         let replies: Vec<(&UdpSocket, &str)> = match number {
@@ -421,14 +431,14 @@ const MISTAKES: &[[&str; 5]] = &[
         "never answers",
         "return conn.write_all(format!(\"{count} bytes\\n\").as_bytes());",
         "return Ok(());",
-        "expected '14 bytes\\n' (9 bytes) and the end; came the end",
+        "expected '14 bytes\\n' (9 bytes) and the end; came nothing and the end",
     ],
     [
         "count-server",
         "never closes",
         "let _ = count(conn, addr);",
         "std::mem::forget(conn.try_clone()); let _ = count(conn, addr);",
-        "came '14 bytes\\n' (9 bytes) and nothing more",
+        "'14 bytes\\n' came, which is right; then expected the end; came nothing more",
     ],
     [
         "count-server",
@@ -442,14 +452,14 @@ const MISTAKES: &[[&str; 5]] = &[
         "ends when a connection fails",
         "let _ = count(conn, addr);",
         "if count(conn, addr).is_err() { std::process::exit(1) }",
-        "after another client had reset its connection; expected a connection; came Connection refused",
+        "sent 'Hello', and reset its connection; expected that it goes on with others; came exit code 1",
     ],
     [
         "count-server",
         "prints the address that it was given",
         "ready on {local}",
         "ready on {address}",
-        "expected its own address behind 'ready on'; came 127.0.0.1:0",
+        "with the port that the system chose; came 'count-server ready on 127.0.0.1:0': ask the socket",
     ],
     [
         "word-server",
@@ -491,7 +501,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "ends when a connection fails",
         "let _ = serve(&conn, addr);",
         "if serve(&conn, addr).is_err() { std::process::exit(1) }",
-        "came Connection re", // refused, or reset
+        "sent half of the word hello, and the end; expected that it goes on with others; came exit code 1",
     ],
     [
         "word-client",
@@ -526,14 +536,14 @@ const MISTAKES: &[[&str; 5]] = &[
         "is content with fewer replies",
         "return Err(Failure::new(what, \"look at the server's terminal\"));",
         "drop(what); break;",
-        "sent one reply, and the end; expected 'olleh\\n' (6 bytes) and exit code 1",
+        "sent one reply, and the end; 'olleh\\n' came, which is right; then expected exit code 1; came exit code 0",
     ],
     [
         "word-client",
         "does not look for replies after a failed send",
         "let _ = send(&client_socket, &words);",
         "send(&client_socket, &words).map_err(cannot(\"send to\", server))?;",
-        "sent one reply to 10000 words, and the end; expected 'olleh\\n'",
+        "sent one reply to 10000 words, and the end; expected 'olleh\\n' (6 bytes) and exit code 1; came nothing and exit code 1",
     ],
     [
         "udp-ping",
@@ -547,7 +557,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "makes a socket for each ping",
         "ask(&client_socket, server",
         "ask(&UdpSocket::bind(any).unwrap(), server",
-        "; expected ping 2 from 127.0.0.1:",
+        "; expected ping 2 from the socket of the others, 127.0.0.1:",
     ],
     [
         "udp-ping",
@@ -561,7 +571,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "counts a stranger's",
         "&& is_same(addr, server)",
         "&& (true || is_same(addr, server))",
-        ": only the server's is a reply",
+        ": only what comes from the server's address and port is a reply",
     ],
     [
         "udp-ping",
@@ -667,21 +677,21 @@ const MISTAKES: &[[&str; 5]] = &[
         "ends with 0 where a reply is missing",
         "fail(f'no reply to {word}', \"look at the server's terminal\")",
         "break",
-        "sent one reply, and the end; expected 'olleh\\n' (6 bytes) and exit code 1",
+        "sent one reply, and the end; 'olleh\\n' came, which is right; then expected exit code 1; came exit code 0",
     ],
     [
         "udp-ping",
         "is content with the beginning of a reply",
         "&buffer[..length] == ping.as_bytes() &&",
         "buffer[..length].starts_with(ping.as_bytes()) &&",
-        "a reply is the whole text of the ping, and nothing else",
+        "neither a longer text (a short buffer cuts it) nor a shorter one is the reply",
     ],
     [
         "udp-ping",
         "ends with 0 where no reply came",
         "if received == 0 {",
         "if received > 10 {",
-        "sent no reply at all; expected '1: no reply\\n2: no reply",
+        "which is right; then expected exit code 1; came exit code 0",
     ],
     [
         "udp_ping.py",
@@ -695,7 +705,7 @@ const MISTAKES: &[[&str; 5]] = &[
         "ends with 0 where no reply came",
         "    if received == 0:",
         "    if received > 10:",
-        "and exit code 1; came",
+        "which is right; then expected exit code 1; came exit code 0",
     ],
 ];
 
@@ -765,10 +775,10 @@ fn no_end() -> String {
 /// The check of a server; then its steps; then what it says where another program has its port.
 fn check_server(
     program: &Program,
-    check: impl FnOnce(&Started, SocketAddr) -> Result<(), String>,
+    check: impl FnOnce(&mut Started) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut server = program.start(&["127.0.0.1:0"]);
-    let result = server.address().and_then(|address| check(&server, address));
+    let result = server.is_ready().and_then(|()| check(&mut server));
     let result = result.and_then(|()| server.has_told_its_steps());
     result.map_err(|sentence| sentence + &server.last_words())?;
     drop(server);
@@ -778,7 +788,10 @@ fn check_server(
     let mut second = program.start(&[&taken]);
     let sent = format!("it the argument {taken}, a port that another program has");
     let result = match second.first_line() {
-        Some(line) => Err(format!("sent {sent}; expected an error; came '{}'", short(&line))),
+        Some(line) => {
+            let came = format!("'{}': does it listen where its argument says?", short(&line));
+            Err(format!("sent {sent}; expected an error; came {came}"))
+        }
         None => second.ends_with(&sent, "", 1),
     };
     result.map_err(|sentence| sentence + &second.last_words())
@@ -806,12 +819,15 @@ impl Program {
         let mark = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).args(args).env(MARK, &mark);
+        command.env("RUST_BACKTRACE", "0");
         command.env_remove("PYTHONUNBUFFERED"); // A machine may set it; what is not flushed is to be seen.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.current_dir(env!("CARGO_MANIFEST_DIR")).spawn().unwrap();
         let printed = Pipe::new(child.stdout.take().unwrap(), true);
         let said = Pipe::new(child.stderr.take().unwrap(), false);
-        Started { name: self.name, child, mark, printed, said }
+        let (address, sent) = (None, "nothing yet".to_owned());
+        let client_port = String::new();
+        Started { name: self.name, child, mark, printed, said, address, sent, client_port }
     }
 }
 
@@ -856,9 +872,31 @@ struct Started {
     mark: String,
     printed: Pipe,
     said: Pipe,
+    /// Of a server.
+    address: Option<SocketAddr>,
+    /// What its latest client sends, and from which port.
+    sent: String,
+    client_port: String,
 }
 
 impl Started {
+    /// Of a server: a connection over which `sent` will be sent.
+    fn connect(&mut self, sent: &str) -> Result<TcpStream, String> {
+        let connected = TcpStream::connect(self.address.unwrap()).and_then(|stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        });
+        let before = std::mem::replace(&mut self.sent, sent.to_owned());
+        if let Ok(Ok(address)) = connected.as_ref().map(TcpStream::local_addr) {
+            self.client_port = address.port().to_string();
+        }
+        connected.map_err(|error| {
+            let end = if self.has_ended() { self.finish().1 } else { error.to_string() };
+            format!("sent {before}; expected that it goes on with others; came {end}")
+        })
+    }
+
     fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
@@ -879,23 +917,25 @@ impl Started {
         .flatten()
     }
 
-    /// From the `ready on` line of a server.
-    fn address(&mut self) -> Result<SocketAddr, String> {
+    /// Reads the `ready on` line of a server.
+    fn is_ready(&mut self) -> Result<(), String> {
         let expected = format!("{} ready on ", self.name);
         let line = self.first_line();
-        let address = line.as_ref().and_then(|line| line.strip_prefix(&expected)?.parse().ok());
+        self.address = line.as_ref().and_then(|line| line.strip_prefix(&expected)?.parse().ok());
         let came = match &line {
             Some(line) => format!("'{}'", short(line)),
             None if self.has_ended() => self.finish().1,
             None => format!("{}: is the line still in a buffer?", no_end()),
         };
-        let expected = format!("the line '{expected}HOST:PORT' on standard output");
-        let address: SocketAddr =
-            address.ok_or_else(|| format!("started it; expected {expected}; came {came}"))?;
-        match TcpStream::connect(address) {
-            Ok(_) => Ok(address),
-            Err(error) => {
-                Err(format!("expected its own address behind 'ready on'; came {address}: {error}"))
+        let sentence =
+            format!("started it; expected the line '{expected}HOST:PORT' on standard output");
+        match self.address {
+            None => Err(format!("{sentence}; came {came}")),
+            Some(address) if address.port() == 0 => Err(format!(
+                "{sentence}, with the port that the system chose; came {came}: ask the socket"
+            )),
+            Some(_) => {
+                self.connect("nothing").map(drop).map_err(|error| format!("{came}: {error}"))
             }
         }
     }
@@ -904,15 +944,17 @@ impl Started {
     fn finish(&mut self) -> (Vec<u8>, String) {
         let end = until(|| self.child.try_wait().unwrap());
         self.end();
-        // Somebody may hold the pipe whom we did not find.
-        until(|| {
-            Some(())
-                .filter(|()| self.printed.reader.is_finished() && self.said.reader.is_finished())
-        });
         let end = end.map_or_else(no_end, |status| match status.code() {
             Some(101) => "exit code 101 (a panic)".to_owned(),
-            Some(126) => "exit code 126: it may not be executed; chmod +x, or name its language before it".to_owned(),
-            Some(127) => "exit code 127: it is not found; or its first line ends with a carriage return, as an editor of Windows writes it".to_owned(),
+            Some(126) => {
+                "exit code 126: it may not be executed; chmod +x, or name its language before it"
+                    .to_owned()
+            }
+            Some(127) => {
+                "exit code 127: it is not found; or its first line ends with a carriage return, as \
+                          an editor of Windows writes it"
+                    .to_owned()
+            }
             Some(code) => format!("exit code {code}"),
             None => status.to_string(),
         });
@@ -954,15 +996,27 @@ impl Started {
         told.ok_or_else(|| format!("expected lines '{expected} …' on standard error; came none"))
     }
 
-    /// For the line below the sentence: it may tell why.
-    fn last_words(&self) -> String {
+    /// For the lines below the sentence: they may tell why. Now it has ended.
+    fn last_words(&mut self) -> String {
+        self.end();
         let said = self.said.text();
-        let lines: Vec<_> = said.lines().map(short).collect();
-        if lines.is_empty() {
-            return String::new();
+        // Of the steps only those of the connection that the sentence is about.
+        let is_step = |line: &str| {
+            let rest = line.strip_prefix(self.name).and_then(|rest| rest.strip_prefix(": "));
+            rest.map_or(false, |rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let lines = said.lines().filter(|line| !is_step(line) || line.contains(&self.client_port));
+        let lines: Vec<_> = lines.map(short).collect();
+        let last = lines.len().saturating_sub(3);
+        // Of a traceback also the place in the student's own file.
+        let is_own = |line: &&String| line.contains("File \"") && !line.contains("/usr/");
+        let shown = lines[..last].iter().rev().find(is_own).into_iter().chain(&lines[last..]);
+        let shown: String = shown.map(|line| format!("\n  {line}")).collect();
+        if shown.is_empty() {
+            shown
+        } else {
+            format!("\nits standard error ends with:{shown}")
         }
-        let last = &lines[lines.len().saturating_sub(3)..];
-        format!("\nits standard error ends with:\n  {}", last.join("\n  "))
     }
 
     /// Its processes: on Linux also those which it has started, whatever their parent is now: proc(5).
@@ -1001,6 +1055,9 @@ impl Started {
         });
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Somebody may hold a pipe whom we did not find.
+        let pipes = [&self.printed, &self.said];
+        until(|| Some(()).filter(|()| pipes.iter().all(|pipe| pipe.reader.is_finished())));
     }
 }
 
@@ -1037,15 +1094,6 @@ fn short(text: &str) -> String {
     }
 }
 
-fn connect(address: SocketAddr) -> Result<TcpStream, String> {
-    let connected = TcpStream::connect(address).and_then(|stream| {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(stream)
-    });
-    connected.map_err(|error| format!("expected a connection; came {error}"))
-}
-
 fn accept(listener: &TcpListener, client: &mut Started) -> Result<TcpStream, String> {
     listener.set_nonblocking(true).unwrap();
     let stream = until(|| match listener.accept() {
@@ -1064,21 +1112,16 @@ fn accept(listener: &TcpListener, client: &mut Started) -> Result<TcpStream, Str
 
 /// Sends `pieces` and the end, and compares what comes until the server's end.
 fn exchange(
-    address: SocketAddr,
+    server: &mut Started,
     sent: &str,
     pieces: &[&[u8]],
     expected: &[u8],
 ) -> Result<(), String> {
-    let mut came = (Vec::new(), String::new());
-    match connect(address) {
-        Ok(mut stream) => {
-            // Where it closes too early, what it has answered tells more than our error.
-            let _ = send(&mut stream, pieces).and_then(|()| stream.shutdown(Shutdown::Write));
-            came = receive(&mut stream, u64::MAX);
-        }
-        Err(error) => came.1 = error.replace("expected a connection; came ", ""),
-    }
-    compare(&format!("{sent}, and the end"), expected, "the end", came)
+    let sent = format!("{sent}, and the end");
+    let mut stream = server.connect(&sent)?;
+    // Where it closes too early, what it has answered tells more than our error.
+    let _ = send(&mut stream, pieces).and_then(|()| stream.shutdown(Shutdown::Write));
+    compare(&sent, expected, "the end", receive(&mut stream, u64::MAX))
 }
 
 /// Sends each piece when the one before has been read, so that no recv returns more than one.
@@ -1138,14 +1181,22 @@ fn compare(
     if came == expected && end.as_ref() == expected_end {
         return Ok(());
     }
+    if came == expected && !came.is_empty() && !expected_end.is_empty() {
+        let right = format!("'{}' came, which is right", printable(&came));
+        return Err(format!(
+            "sent {sent}; {right}; then expected {expected_end}; came {}",
+            end.as_ref()
+        ));
+    }
     let shown = |bytes: &[u8], end: &str| match (bytes.len(), end) {
         (0, "") => "nothing".to_owned(),
-        (0, end) => end.to_owned(),
+        (0, end) if expected.is_empty() || end == no_end() => end.to_owned(),
+        (0, end) => format!("nothing and {end}"),
         (length, end) => {
             let and = if end.is_empty() { "" } else { " and " };
             format!("'{}' ({length} bytes){and}{end}", printable(bytes))
         }
     };
-    let (expected, came) = (shown(expected, expected_end), shown(&came, end.as_ref()));
-    Err(format!("sent {sent}; expected {expected}; came {came}"))
+    let came = shown(&came, end.as_ref());
+    Err(format!("sent {sent}; expected {}; came {came}", shown(expected, expected_end)))
 }
