@@ -7,10 +7,11 @@ use common::{read, PROGRAMS, STEPS};
 use std::collections::BTreeSet;
 use std::fs::read_dir;
 
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("README.md", "README.zh-CN.md"),
     ("labs/README.md", "labs/README.zh-CN.md"),
     ("labs/TEACHING.md", "labs/TEACHING.zh-CN.md"),
+    ("labs/ROOM.md", "labs/ROOM.zh-CN.md"),
 ];
 
 /// What the English page does not have: what a Chinese class meets, and the messages in Chinese.

@@ -220,6 +220,15 @@ impl Terminal {
         }
     }
 
+    /// Ends what runs with Ctrl-C, as a student does before the next lab.
+    fn leave(&mut self) {
+        self.anything = true;
+        if !self.running.as_ref().map_or(true, |command| command == "rebuild") {
+            self.interrupt();
+        }
+        self.end("between two labs");
+    }
+
     /// Waits until the command has ended; what it still prints is wrong, or `anything`.
     fn end(&mut self, place: &str) {
         while let Some(shown) = self.next(place, "its end") {
@@ -246,7 +255,17 @@ fn without_cargo_test(mut block: Block) -> Option<Block> {
     Some(block).filter(|block| !block.lines.is_empty())
 }
 
-/// Runs the blocks of a document in a copy of the project, each section in terminals of its own.
+/// What the table at the top of the labs says. Nobody gets from lab 3 to lab 4 within a minute, but this test.
+fn begins_in_a_new_network(section: &str) -> bool {
+    let number = section.strip_prefix("## Lab ").and_then(|rest| rest.split('.').next());
+    let row = number.map(|number| format!("\n| [{number}. "));
+    let labs = common::read("labs/README.md");
+    let row = row.and_then(|row| Some(labs.split_once(&row[..])?.1.lines().next()?.to_owned()));
+    number == Some("4") || row.map_or(true, |row| row.contains(" | yes | "))
+}
+
+/// Runs the blocks of a document in a copy of the project, in the same terminals where a lab begins in the
+/// network of the one before, else in new ones.
 fn follow(name: &str, tools: &[&str], blocks: Vec<Block>) {
     let needed = ["nsenter", "setsid", "flock", "pkill", "mkfifo"];
     if !has(&[&needed, tools].concat()) || !common::may_unshare("-Urnm") {
@@ -260,7 +279,7 @@ fn follow(name: &str, tools: &[&str], blocks: Vec<Block>) {
             .status
             .success());
     }
-    let (mut terminals, mut section, mut run) = (HashMap::new(), "", 0);
+    let (mut terminals, mut section, mut run) = (HashMap::<&String, Terminal>::new(), "", 0);
     let mut changed: Vec<(PathBuf, String)> = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         if let Some(reason) = &block.not_run {
@@ -268,9 +287,19 @@ fn follow(name: &str, tools: &[&str], blocks: Vec<Block>) {
             continue;
         }
         if block.section != section {
-            terminals.clear();
             // The last change first: two may be of one file.
+            let is_changed = !changed.is_empty();
             changed.drain(..).rev().for_each(|(file, text)| fs::write(file, text).unwrap());
+            if begins_in_a_new_network(&block.section) {
+                terminals.clear();
+            }
+            for terminal in terminals.values_mut() {
+                terminal.leave();
+            }
+            if let (true, Some(terminal)) = (is_changed, terminals.values_mut().next()) {
+                terminal.start("rebuild");
+                terminal.leave();
+            }
             section = &block.section;
         }
         run += 1;
@@ -297,7 +326,7 @@ fn the_readme_is_true() {
 
 #[test]
 fn the_teachers_page_is_true() {
-    follow("labs/TEACHING.md", &["ss"], blocks("labs/TEACHING.md"));
+    follow("labs/ROOM.md", &["ss"], blocks("labs/ROOM.md"));
 }
 
 /// The sections of the labs that are wanted; `prepare` may leave a block out.
@@ -359,7 +388,23 @@ fn headings(labs: &str) -> Vec<(usize, &str, Vec<&str>)> {
     labs.collect()
 }
 
-/// The headings of the labs, the table of statements at the end and the teacher's page name the same sections.
+/// The programs that a lab may need beside Rust, Python and what every system has.
+const TOOLS: [&str; 12] = [
+    "ps",
+    "ss",
+    "nc",
+    "strace",
+    "tcpdump",
+    "nft",
+    "nstat",
+    "sysctl",
+    "ip",
+    "curl",
+    "redis-benchmark",
+    "nginx",
+];
+
+/// The headings of the labs, both tables of their page and the teacher's page name the same sections.
 #[test]
 fn each_section_is_shown_by_the_labs_that_the_tables_name() {
     let (labs, page) = (common::read("labs/README.md"), common::read("labs/TEACHING.md"));
@@ -379,6 +424,25 @@ fn each_section_is_shown_by_the_labs_that_the_tables_name() {
         assert_eq!(named.trim_start_matches('s').trim(), sections.join(", "), "lab {number}");
         sections.iter().for_each(|section| of_section.entry(section).or_default().push(number));
         assert!(lines.iter().filter(|line| **line == "```console").count() > 2, "lab {number}");
+        // The table at the top: minutes, sections, and the programs that the commands call.
+        let row = labs.lines().find(|line| line.starts_with(&format!("| [{number}. "))).unwrap();
+        let cells: Vec<&str> = row.split(" | ").map(|cell| cell.trim_end_matches(" |")).collect();
+        assert_eq!(cells[1], heading.split(' ').next().unwrap(), "{row}");
+        assert_eq!(cells[2], sections.join(", "), "{row}");
+        let commands = lines.iter().filter(|line| line.starts_with("$ "));
+        let commands: String = commands
+            .map(|line| line.replace(" exec client ", "$ ").replace(" exec server ", "$ ") + "\n")
+            .collect();
+        let calls = |tool: &&str| {
+            ["$ ", "| ", "; ", "timeout 2 "]
+                .iter()
+                .any(|before| commands.contains(&format!("{before}{tool} ")))
+        };
+        assert_eq!(
+            cells[5],
+            TOOLS.into_iter().filter(calls).collect::<Vec<_>>().join(", "),
+            "{row}"
+        );
     }
     for (section, labs) in &of_section {
         let labs: Vec<_> = labs.iter().map(usize::to_string).collect();
@@ -422,6 +486,33 @@ fn the_minutes_of_a_lab_are_what_it_takes_to_read_and_type_it() {
             (told - minutes).abs() <= 3.0,
             "lab {number}: {told} minutes, and it takes {minutes:.1}"
         );
+    }
+}
+
+#[test]
+fn a_plan_has_time_for_each_of_its_labs() {
+    let (labs, page) = (common::read("labs/README.md"), common::read("labs/TEACHING.md"));
+    let minutes_of: BTreeMap<usize, usize> = headings(&labs)
+        .into_iter()
+        .map(|(number, heading, _)| (number, heading.split(' ').next().unwrap().parse().unwrap()))
+        .collect();
+    let plans: Vec<&str> = page.split("\n### ").skip(1).collect();
+    assert_eq!(plans.len(), 3);
+    for plan in plans {
+        let plan = plan.split("\n## ").next().unwrap();
+        let mut sum = 0;
+        for row in plan.lines().filter(|line| line.starts_with('|')).skip(2) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let minutes: usize = cells[0].parse().unwrap();
+            let labs = cells[1].split(", ").filter_map(|lab| lab.parse().ok());
+            let needed: usize = labs.map(|lab: usize| minutes_of[&lab]).sum();
+            assert!(minutes >= needed, "{row}: the labs take {needed}");
+            sum += minutes;
+        }
+        assert!(plan.starts_with(&format!("{sum} minutes")), "{sum}: {plan:.20}");
+        // What is handed in has a conversation over UDP.
+        let has_udp = |row: &str| row.contains("| 6 |") || row.contains(", 6 |");
+        assert!(plan.lines().any(has_udp), "{plan:.20}");
     }
 }
 
