@@ -29,7 +29,7 @@ def traces(path):
     with open(path, 'rb') as file:
         text = decode(file.read(1_000_000))
     line = re.compile(r'(tcp|udp)-(client|server): \d \w+ +(?:(\S{1,60}):(\d{1,5}), )?'
-                      r'(?:chosen by the system|(sending )?\d+ bytes(?: received)?: (.{1,99}?)) *')
+                      r'(?:chosen by the system|(sending )?[1-9]\d* bytes(?: received)?: *(.{1,99}?)(?:\\n)?) *')
     return text, [found.groups() for found in map(line.fullmatch, text.splitlines()) if found]
 
 
@@ -62,7 +62,12 @@ def look_over(folder):
             path = os.path.join(place, name)
             found[path] = look_at(path, shown(os.path.relpath(path, folder)))
     found.update((error.filename, (None, set(), f'no hand-in: {error.strerror}')) for error in unread)
-    return {shown(os.path.relpath(path, folder)): result for path, result in sorted(found.items())}
+    found = {shown(os.path.relpath(path, folder)): result for path, result in sorted(found.items())}
+    # Whose folder has a hand-in may have other files in it too.
+    numbers, done = {result[0] for result in found.values()}, {result[0] for result in found.values() if not result[2]}
+    theirs = {name: {*re.findall(r'\d+', os.path.dirname(name)), *name.split('/')[:-1]} & numbers for name in found}
+    return {name: result for name, result in found.items()
+            if not (result[2] and (result[0] in done if result[0] else theirs[name]))}
 
 
 def main():

@@ -33,7 +33,14 @@ fn check_exercise(name: &'static str) {
         (_, Some(_)) => {
             (format!("your src/bin/{name}.rs"), Program::of_path(name, &program_path(name)))
         }
-        _ => (format!("the solution, examples/{name}.rs"), Program::of_path(name, &solution(name))),
+        _ => {
+            let solutions = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+            let found =
+                format!("{name}: there is no src/bin/{name}.rs, {variable} names no command");
+            assert!(solutions.exists(), "{found}, and there is no solution");
+            let program = Program::of_path(name, &solution(name));
+            (format!("the solution, examples/{name}.rs"), program)
+        }
     };
     let line = format!("{name}: this checks {which}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap(); // Past the capture of the test runner.

@@ -73,6 +73,9 @@ fn the_number_is_the_one_of_a_name_that_the_traces_carry() {
         ("2026001_张三.txt", conversations("2026001", 40001, 50001)),
         ("2026002 (1).txt", conversations("2026002", 40002, 50002)),
         ("2026004/lab 1/traces.txt", conversations("2026004", 40004, 50004)),
+        ("2026004/REPORT.md", "a report".to_owned()),
+        ("2026004/mine/word.py", "a program".to_owned()),
+        ("2026004/notes.txt", "notes".to_owned()),
         ("2026005/lab 1.txt", "some text".to_owned()),
         ("计科2401-2026003.txt", conversations("2026003", 40003, 50003)),
     ];
@@ -218,7 +221,9 @@ fn the_roll_tells_who_was_there() {
         format!("tcp-server: 6 transfer   {address}, 4 bytes received: {number}\n")
     };
     let lines = [
-        line("1001", "10.0.0.1:40001"),
+        "tcp-server: 5 establish  10.0.0.1:40001, SO_KEEPALIVE=1\n".to_owned(),
+        line(" 1001\\n", "10.0.0.1:40001"),
+        "tcp-server: 6 transfer   10.0.0.1:40001, 0 bytes: no more will come\n".to_owned(),
         line("1003", "10.0.0.3:40003"),
         line("1004", "10.0.0.4:40004"),
         line("1005", "10.0.0.4:40005"),
@@ -274,11 +279,12 @@ fn a_class_is_marked_whatever_its_programs_do() {
     write("1004", "mine/udp_ping.py", "import os\nwhile True: os.fork()");
     write("1005", "src/bin/count-server.rs", "fn main() { what }");
     write("1005", "mine/udp_ping.py", "f = open('big', 'wb')\nwhile True: f.write(b'x' * 10**7)");
-    write("1006", "mine/word_server.py", "while True: print('=1', end='')");
+    write("1006", "mine/Word-Server.py", "while True: print('=1', end='')");
     write("1007", "notes.docx", "");
+    std::fs::write(class.join("1008.zip"), "").unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/labs/mark.py");
     let mut mark = Command::new("timeout"); // It takes longer than a command of a test may.
-    mark.args(["500", "python3", script]).arg(&class).current_dir(&class);
+    mark.args(["500", "python3", script, "."]).current_dir(&class);
     let output = mark.output().unwrap();
     let said = stdout(&output);
     assert!(output.status.success(), "{said}{}", stderr(&output));
@@ -320,5 +326,7 @@ fn a_class_is_marked_whatever_its_programs_do() {
     assert!(row("1006").contains("\nword-server: word-server: started it; "), "{said}");
     assert!(row("1007").contains("traces: none\nreport: none\ncount-server: none"), "{said}");
     let table = std::fs::read_to_string(class.join("marks.csv")).unwrap();
-    assert_eq!(table.lines().count(), 8, "{table}");
+    assert_eq!(table.lines().count(), 9, "{table}");
+    assert!(table.contains("\n1002,done,there,passed,none,none,none,1003"), "{table}");
+    assert!(table.contains("\n1008.zip,none,none,none,none,none,none,"), "{table}");
 }
