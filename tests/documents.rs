@@ -255,9 +255,14 @@ fn without_cargo_test(mut block: Block) -> Option<Block> {
     Some(block).filter(|block| !block.lines.is_empty())
 }
 
+/// The number of the lab that begins with this heading.
+fn lab_of(section: &str) -> Option<&str> {
+    section.strip_prefix("## Lab ")?.split('.').next()
+}
+
 /// What the table at the top of the labs says. Nobody gets from lab 3 to lab 4 within a minute, but this test.
 fn begins_in_a_new_network(section: &str) -> bool {
-    let number = section.strip_prefix("## Lab ").and_then(|rest| rest.split('.').next());
+    let number = lab_of(section);
     let row = number.map(|number| format!("\n| [{number}. "));
     let labs = common::read("labs/README.md");
     let row = row.and_then(|row| Some(labs.split_once(&row[..])?.1.lines().next()?.to_owned()));
@@ -333,14 +338,12 @@ fn the_teachers_page_is_true() {
 fn follow_the_labs(is_wanted: impl Fn(&str) -> bool, prepare: fn(Block) -> Option<Block>) {
     let blocks = blocks("labs/README.md").into_iter();
     let blocks = blocks.filter(|block| is_wanted(&block.section)).filter_map(prepare).collect();
-    let tools = "ss nstat nft nc python3 cmp ps strace tcpdump curl redis-benchmark nginx";
-    follow("labs/README.md", &tools.split(' ').collect::<Vec<_>>(), blocks);
+    follow("labs/README.md", &[&TOOLS[..], &["python3", "cmp"]].concat(), blocks);
 }
 
 fn labs(numbers: RangeInclusive<u32>) -> impl Fn(&str) -> bool {
     move |section| {
-        let number = section.strip_prefix("## Lab ").and_then(|rest| rest.split('.').next());
-        number.map_or(false, |number| numbers.contains(&number.parse().unwrap()))
+        lab_of(section).map_or(false, |number| numbers.contains(&number.parse().unwrap()))
     }
 }
 
