@@ -1,6 +1,6 @@
 # Each target is the command a developer would type; `make` alone lists them.
 
-.PHONY: help build demo python side-by-side test windows soak bench bench-plot lint doc check clean
+.PHONY: help build demo python side-by-side test windows soak bench bench-plot kit lint doc check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -54,6 +54,9 @@ bench-plot: ## the same as a picture, benches/echo.svg
 	cargo bench --bench echo -- --only requests --json $(if $(PEER),--peer '$(PEER)') | \
 	  python3 benches/plot.py > target/echo.svg
 	cp target/echo.svg benches/echo.svg
+
+kit: ## all for a room without a network: target/socket-lab-VERSION.tar.gz; STUDENT=1: no solutions in it
+	@labs/kit $(if $(STUDENT),student)
 
 # Of the programs and the library; a test may unwrap. Here and not in Cargo.toml, where Debian's cargo, which
 # does not know them, says so each time.
