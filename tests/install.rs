@@ -99,3 +99,21 @@ fn the_package_is_clean_and_holds_what_the_readme_names() {
     let mut warnings = said.lines().filter(|line| line.starts_with("warning"));
     assert!(warnings.all(|line| line.starts_with(known)), "{said}");
 }
+
+#[test]
+fn the_pages_name_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let of = |page: &str, begin: &str| -> Vec<String> {
+        let text = common::read(page);
+        let after = text.split(begin).skip(1);
+        after
+            .map(|rest| rest.chars().take_while(|c| ".0123456789".contains(*c)).collect())
+            .collect()
+    };
+    assert_eq!(of("CHANGELOG.md", "\n## ")[0], version);
+    for page in ["labs/TEACHING.md", "labs/TEACHING.zh-CN.md"] {
+        let named = of(page, "socket-lab-");
+        assert!(named.iter().all(|one| one.trim_end_matches('.') == version), "{page}: {named:?}");
+        assert_eq!(named.len(), 3, "{page}: {named:?}");
+    }
+}

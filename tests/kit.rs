@@ -126,7 +126,7 @@ fn a_students_kit_tells_no_solution_and_passes_its_own_tests() {
         "! grep -rF 'count += length;' --include=* . --exclude-dir=target --exclude-dir=.git";
     run(&kit, grep);
     // Each link leads somewhere.
-    let links = "for page in README* labs/README* docs/*; do
+    let links = "for page in README* labs/*.md docs/*; do
         grep -o '](\\([a-zA-Z_./-]*\\)[)#]' $page | sed 's/^](//; s/[)#]$//' | while read -r link; do
             [ -e \"$(dirname $page)/$link\" ] || echo \"$page: $link\"
         done
