@@ -13,8 +13,11 @@ struct Kit(PathBuf);
 impl Kit {
     fn unpack(student: &str) -> Kit {
         let mut make = Command::new("make");
-        let made =
-            make.args(["kit", student]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        let made = make
+            .args(["--no-print-directory", "kit", student])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
         assert!(made.status.success(), "{}", stderr(&made));
         let printed = stdout(&made);
         let (sum, path) = printed.trim_end().split_once("  ").unwrap();
