@@ -45,14 +45,19 @@ pub fn resolve_server(address: &str) -> Result<Vec<SocketAddr>, Failure> {
 /// HOST and PORT; or, where it is neither, what to type instead. `next` is what was typed after it:
 /// the port, if that was `localhost 8888`.
 pub fn split<'a>(address: &'a str, next: Option<&str>) -> Result<(&'a str, u16), Failure> {
-    host_and_port(address).ok_or_else(|| {
-        let typed = to_ascii(address);
+    let typed = to_ascii(address);
+    host_and_port(address).filter(|_| typed == address).ok_or_else(|| {
+        // Word processors make one dash of the two before a long name.
+        let option = typed.trim_start_matches('-');
+        let is_option = typed != address && typed != option && !option.is_empty();
+        let dashes = if option.chars().count() == 1 { "-" } else { "--" };
         let port = next.map(to_ascii).filter(|next| port(next).is_some());
         let port = port.as_deref().unwrap_or("8888");
         let host = typed.strip_suffix(':').unwrap_or(&typed);
         let meant = [typed.clone(), format!("127.0.0.1:{typed}"), format!("{host}:{port}")];
         let hint = match meant.iter().find(|meant| host_and_port(meant).is_some()) {
             Some(meant) => format!("write {meant}"),
+            None if is_option => format!("write {dashes}{option}"),
             None => "a HOST is a name, IPv4, or IPv6 in brackets; a PORT is 0 to 65535".to_owned(),
         };
         Failure::usage(format!("{} is not HOST:PORT", quoted(address)), hint)
@@ -77,10 +82,12 @@ fn port(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|_| !digits.starts_with('+'))
 }
 
-/// What an input method for Chinese makes of an address, `１２７。０。０。１：８８８８`, made ASCII again.
+/// What an input method for Chinese or a word processor makes of an address or an option,
+/// `１２７。０。０。１：８８８８` or `——quiet`, made ASCII again.
 fn to_ascii(address: &str) -> String {
     let ascii = address.chars().map(|c| match c {
         '。' => '.',
+        '–' | '—' | '−' => '-',
         '　' => ' ',
         // The full-width forms stand in the order of ASCII: Unicode, U+FF01 to U+FF5E.
         '！'..='～' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),

@@ -14,9 +14,18 @@ fn a_message_comes_back() {
     for (server, program) in PAIRS {
         let server = Server::start(server, &[]);
         let address = server.address.to_string();
-        for message in
-            ["Hello, server!", "你好", "مرحبا", "🦀👩‍🔬", "e\u{301}", "", "two\nlines", "-"]
-        {
+        for message in [
+            "Hello, server!",
+            "你好",
+            "مرحبا",
+            "🦀👩‍🔬",
+            "e\u{301}",
+            "",
+            "two\nlines",
+            "——quiet",
+            "－",
+            "-",
+        ] {
             let mut command = client(program);
             command.args(["--", &address, message]);
             if message == "-" {

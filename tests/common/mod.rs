@@ -400,7 +400,7 @@ pub fn read(path: &str) -> String {
 
 /// The rows of the first table of README.md below a heading whose head names `column`, cell by cell.
 pub fn table(heading: &str, column: &str) -> Vec<Vec<String>> {
-    let text = read("README.md");
+    let text = read("README.md").replace("&nbsp;", " "); // Such a space keeps a cell on one line.
     let below = text.split_once(&format!("\n{heading}\n")).expect(heading).1;
     let lines = below.lines().skip_while(|line| !line.starts_with('|') || !line.contains(column));
     let cells = |row: &str| {
@@ -429,7 +429,7 @@ pub fn seen(protocol: &str, side: &str, column: &str) -> Vec<(String, Vec<String
     assert!(known && steps.windows(2).all(|pair| pair[0] <= pair[1]), "{side}: {steps:?}");
     let parts = |cell: &str| -> Vec<String> {
         let parts = cell.split("` `").flat_map(|part| part.split("<br>"));
-        parts.map(|part| part.trim_matches('`').replace("&nbsp;", " ")).collect()
+        parts.map(|part| part.trim_matches('`').to_owned()).collect()
     };
     let rows = rows.iter().filter(|row| !row[number].is_empty());
     rows.map(|row| (row[0].clone(), parts(&row[number]))).collect()
