@@ -66,8 +66,17 @@ def look_over(folder):
     # Whose folder has a hand-in may have other files in it too.
     numbers, done = {result[0] for result in found.values()}, {result[0] for result in found.values() if not result[2]}
     theirs = {name: {*re.findall(r'\d+', os.path.dirname(name)), *name.split('/')[:-1]} & numbers for name in found}
-    return {name: result for name, result in found.items()
-            if not (result[2] and (result[0] in done if result[0] else theirs[name]))}
+    folders = tuple(os.path.dirname(name) + '/' for name, result in found.items() if result[0] and '/' in name)
+    return {name: result for name, result in found.items() if not (
+        result[2] and (result[0] in done if result[0] else theirs[name] or name.startswith(folders)))}
+
+
+def like(name, found):
+    """Whose hand-ins have a port of this one; and other folders with the same number, as a copy has it."""
+    number, ports, _ = found[name]
+    others = {other for other, theirs, _ in found.values() if ports & theirs} - {number}
+    twice = {os.path.dirname(other) for other, result in found.items() if number and result[0] == number}
+    return others | twice - {os.path.dirname(name), ''}
 
 
 def main():
@@ -78,11 +87,10 @@ def main():
     found = look_over(args.folder)
     roll = traces(args.roll.name)[1] if args.roll else []
     roll = {(line[5], line[2]) for line in roll if line[1] == 'server' and line[5]}
-    for name, (number, ports, wrong) in found.items():
+    for name, (number, _, wrong) in found.items():
         here = {address for other, address in roll if other == number}
-        same = {other for other, theirs, _ in found.values() if ports & theirs}
-        same |= {other for other, address in roll if address in here}
-        notes = [f'compare with {", ".join(sorted(same - {number}))}'] if number and same - {number} else []
+        same = like(name, found) | {other for other, address in roll if address in here} - {number}
+        notes = [f'compare with {", ".join(sorted(same))}'] if number and same else []
         notes += ['not on the roll'] if args.roll and number and not here else []
         title = name if number is None else number if name == f'{number}.txt' else f'{number} ({name})'
         print('; '.join([f'{title}: {wrong or "done"}'] + notes))

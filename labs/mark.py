@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from hand_ins import look_over, shown, traces
+from hand_ins import like, look_over, shown, traces
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAMS = 'count-server', 'word-server', 'word-client', 'udp-ping'
@@ -42,15 +42,16 @@ def main(folder):
     for student in sorted(os.listdir(folder)):
         walk = os.walk(os.path.join(folder, student))
         files = {name.lower().replace('-', '_'): os.path.join(place, name) for place, _, names in walk for name in names}
-        own = [result for name, result in found.items() if name.startswith(shown(student) + '/') and result[0]]
-        number, ports, wrong = own[0] if own else (shown(student), set(), 'none')
+        own = [name for name, result in found.items() if name.startswith(shown(student) + '/') and result[0]]
+        number, _, wrong = found[own[0]] if own else (shown(student), set(), 'none')
         try:
             report = 'there' if number in traces(files['report.md'])[0] else f'does not name {number}'
         except (KeyError, OSError):
             report = 'none'
-        others = sorted({other for other, theirs, _ in found.values() if ports & theirs} - {number})
+        others = sorted(like(own[0], found)) if own else []
         verdicts = (check(name, files, checks) for name in PROGRAMS)
-        table.append([number, wrong or 'done', report, *verdicts, ', '.join(others)])
+        title = number if number in shown(student) else f'{number} (in {shown(student)})'
+        table.append([title, wrong or 'done', report, *verdicts, ', '.join(others)])
         print(*map(': '.join, zip(table[0], table[-1])), '', sep='\n', flush=True)
     with open('marks.csv', 'w', newline='', encoding='utf-8-sig') as file:
         # A cell that begins like a formula would be one.

@@ -286,7 +286,7 @@ fn pieces(source: &str) -> Vec<String> {
     let strings = code.split('"').skip(1).step_by(2).filter(|string| !string.contains("Usage: "));
     let pieces = strings.flat_map(|string| string.split(['{', '}']).step_by(2));
     let pieces = pieces.map(|piece| piece.replace("\\n", ""));
-    let pieces = pieces.map(|piece| piece.trim_matches([' ', ',', ':', '(', ')']).to_owned());
+    let pieces = pieces.map(|piece| piece.trim_matches(&[' ', ',', ':', '(', ')'][..]).to_owned());
     pieces.filter(|piece| piece.contains(' ') && !STEPS.contains(&&piece[..])).collect()
 }
 

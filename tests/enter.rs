@@ -288,7 +288,7 @@ fn a_chroot_that_refuses_namespaces_opens_plain_shells() {
 
 /// What is taken away: its name, how (in a mount namespace of this test's own), and the labs that need it.
 const TAKEN: &[(&str, &str, &str)] = &[
-    ("Rust", "hide cargo", "all labs, exercises"),
+    ("Rust", "hide cargo", "all labs, exercises, make lint"),
     ("python3", "hide python3", "all labs, lab 8"),
     ("git", "hide git", "all labs"),
     ("ps", "hide ps", "lab 2, lab 14"),
@@ -308,8 +308,8 @@ const TAKEN: &[(&str, &str, &str)] = &[
     ("redis-benchmark", "hide redis-benchmark", "lab 12"),
     ("nginx", "mount -t tmpfs none /usr/lib/nginx/modules", "lab 14"),
     ("crates", "refuse cargo fetch", "exercises"),
-    ("rustfmt", "refuse cargo fmt", "exercises"),
-    ("clippy", "refuse cargo clippy", "exercises"),
+    ("rustfmt", "refuse cargo fmt", "make lint"),
+    ("clippy", "refuse cargo clippy", "make lint"),
 ];
 
 #[test]
@@ -341,7 +341,7 @@ fn labs_check_says_of_each_lab_what_it_lacks_and_nothing_else_changes() {
     };
     let all = check("");
     assert!(all.lines().all(|line| line.ends_with(": works")), "{all}");
-    assert_eq!(all.lines().count(), 16);
+    assert_eq!(all.lines().count(), 17);
     let try_one = |(name, how, labs): &(&str, &str, &str)| {
         let shown = check(how);
         let expected: Vec<String> = labs.split(", ").map(|lab| format!("{lab}:")).collect();

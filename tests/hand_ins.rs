@@ -91,6 +91,27 @@ fn the_number_is_the_one_of_a_name_that_the_traces_carry() {
 }
 
 #[test]
+fn a_copied_folder_with_the_number_of_another_is_to_be_compared() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let one = conversations("2026001", 40001, 50001);
+    let files = [
+        ("2026001/2026001.txt", one.clone()),
+        ("2026001/REPORT.md", "a report".to_owned()),
+        ("2026005 李四/2026001.txt", one),
+        ("2026005 李四/REPORT.md", "a report".to_owned()),
+        ("2026005 李四/mine/word.py", "a program".to_owned()),
+    ];
+    let output = check("hand-ins that are copied", &files);
+    let expected = "\
+2026001 (2026001/2026001.txt): done; compare with 2026005 李四
+2026001 (2026005 李四/2026001.txt): done; compare with 2026001
+";
+    assert_eq!(stdout(&output), expected, "{output:?}");
+}
+
+#[test]
 fn the_text_may_be_what_editors_and_shells_of_windows_write() {
     if !has(&["python3"]) {
         return;
@@ -273,6 +294,7 @@ fn a_class_is_marked_whatever_its_programs_do() {
     write("1001", "src/bin/word/mod.rs", &read("word/mod.rs"));
     write("1002", "mine/count_server.py", &read("count_server.py"));
     write("1003", "REPORT.md", "report of 1002");
+    write("1009", "traces.txt", &conversations("1001", 40009, 50009));
     let evil = format!("import os\nos.unlink({:?})\n", outside.display().to_string());
     write("1003", "mine/count_server.py", &evil);
     write("1004", "mine/count_server.py", "while True: pass");
@@ -292,7 +314,8 @@ fn a_class_is_marked_whatever_its_programs_do() {
         said.split(&format!("number: {number}")).nth(1).unwrap().split("\n\n").next().unwrap()
     };
     let none = "\nword-server: none\nword-client: none\nudp-ping: none\ncompare with: ";
-    assert_eq!(row("1001"), "\ntraces: done\nreport: there\ncount-server: none\nword-server: none\nword-client: passed\nudp-ping: none\ncompare with: ");
+    assert_eq!(row("1001"), "\ntraces: done\nreport: there\ncount-server: none\nword-server: none\nword-client: passed\nudp-ping: none\ncompare with: 1009 张三");
+    assert!(row("1001 (in 1009 张三)").ends_with("compare with: 1001 张三"), "{said}");
     assert_eq!(
         row("1002"),
         format!("\ntraces: done\nreport: there\ncount-server: passed{none}1003")
@@ -326,7 +349,7 @@ fn a_class_is_marked_whatever_its_programs_do() {
     assert!(row("1006").contains("\nword-server: word-server: started it; "), "{said}");
     assert!(row("1007").contains("traces: none\nreport: none\ncount-server: none"), "{said}");
     let table = std::fs::read_to_string(class.join("marks.csv")).unwrap();
-    assert_eq!(table.lines().count(), 9, "{table}");
+    assert_eq!(table.lines().count(), 10, "{table}");
     assert!(table.contains("\n1002,done,there,passed,none,none,none,1003"), "{table}");
     assert!(table.contains("\n1008.zip,none,none,none,none,none,none,"), "{table}");
 }
