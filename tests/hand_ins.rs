@@ -294,7 +294,7 @@ fn a_class_is_marked_whatever_its_programs_do() {
     write("1001", "src/bin/word/mod.rs", &read("word/mod.rs"));
     write("1002", "mine/count_server.py", &read("count_server.py"));
     write("1003", "REPORT.md", "report of 1002");
-    write("1009", "traces.txt", &conversations("1001", 40009, 50009));
+    write("1009", "1001.txt", &conversations("1001", 40009, 50009));
     let evil = format!("import os\nos.unlink({:?})\n", outside.display().to_string());
     write("1003", "mine/count_server.py", &evil);
     write("1004", "mine/count_server.py", "while True: pass");

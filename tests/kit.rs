@@ -135,6 +135,10 @@ fn a_students_kit_tells_no_solution_and_passes_its_own_tests() {
         done
     done";
     assert_eq!(stdout(&run(&kit, links)), "");
+    // Who asks for a check by its name, and has no such program, does not read "ok".
+    let none = "! cargo test --quiet --test exercises udp_ping >said 2>&1 &&
+        grep 'nothing to check: no src/bin/udp-ping.rs' said && rm said";
+    run(&kit, none);
     let tests = run(&kit, "make test 2>&1");
     let tests = stdout(&tests);
     assert!(tests.contains("  nothing to check: "), "{tests}");
