@@ -3,19 +3,9 @@
 
 mod common;
 
-use common::{read, PROGRAMS, STEPS};
+use common::{read, PAGES, PROGRAMS, STEPS};
 use std::collections::BTreeSet;
 use std::fs::read_dir;
-
-const PAGES: [(&str, &str); 7] = [
-    ("README.md", "README.zh-CN.md"),
-    ("labs/README.md", "labs/README.zh-CN.md"),
-    ("labs/TEACHING.md", "labs/TEACHING.zh-CN.md"),
-    ("labs/ROOM.md", "labs/ROOM.zh-CN.md"),
-    ("labs/REPORT.md", "labs/REPORT.zh-CN.md"),
-    ("labs/QUESTIONS.md", "labs/QUESTIONS.zh-CN.md"),
-    ("docs/programs.md", "docs/programs.zh-CN.md"),
-];
 
 /// What the English page does not have: what a Chinese class meets, and the messages in Chinese.
 const ONLY_CHINESE: [&str; 3] = ["## 中文课堂上的常见问题", "## 程序的消息", "### 没有压缩包时"];

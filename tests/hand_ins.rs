@@ -271,8 +271,7 @@ fn the_roll_tells_who_was_there() {
 #[ignore = "builds and runs what a class has written: make soak"]
 #[test]
 fn a_class_is_marked_whatever_its_programs_do() {
-    let is_root = stdout(&output(Command::new("id").arg("-u"))) == "0\n";
-    if is_root || !has(&["python3", "setpriv"]) || !common::may_unshare("-Urnm") {
+    if common::is_root() || !has(&["python3", "setpriv"]) || !common::may_unshare("-Urnm") {
         return;
     }
     let class = folder("a class");

@@ -4,15 +4,13 @@
 mod common;
 
 use common::{has, may_unshare, stderr, stdout};
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// `command` in a clean place of its own, with nothing downloaded before, and no network but 127.0.0.1.
+/// `command` in a clean place of its own, with nothing downloaded before.
 fn without_a_network(place: &Path, command: &str) -> Output {
-    let mut inside = Command::new("unshare");
-    inside.args(["-rn", "sh", "-c", &format!("ip link set lo up && {command}")]);
-    inside.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut inside = common::without_a_network(Path::new(env!("CARGO_MANIFEST_DIR")), command);
     inside.env("CARGO_HOME", place.join("home")).env("CARGO_TARGET_DIR", place.join("target"));
     inside.env("ROOT", place.join("root"));
     inside.output().unwrap()
@@ -76,11 +74,8 @@ fn the_package_is_clean_and_holds_what_the_readme_names() {
     let output = cargo(&["--list"]);
     let list = stdout(&output);
     let files: Vec<&str> = list.lines().collect();
-    let readme = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
-    let readme = read_to_string(readme).unwrap();
-    let links = readme.split("](").skip(1).map(|link| link.split([')', '#']).next().unwrap());
-    for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
-        assert!(files.contains(&link), "{link}: {files:#?}");
+    for (file, _) in common::links(&common::read("README.md")) {
+        assert!(file.is_empty() || files.contains(&file), "{file}: {files:#?}");
     }
     for file in ["Makefile", "LICENSE", "Cargo.lock", "tests/python/demo.sh"] {
         assert!(files.contains(&file), "{file}: {files:#?}");

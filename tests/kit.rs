@@ -41,12 +41,8 @@ impl Drop for Kit {
 /// Runs `script` in the kit, with no network but 127.0.0.1 and nothing downloaded before, and asserts that it ends
 /// well.
 fn run(Kit(kit): &Kit, script: &str) -> Output {
-    let mut inside = Command::new("unshare");
-    inside.args(["-rn", "bash", "-c", &format!("ip link set lo up && {script}")]);
-    inside
-        .current_dir(kit)
-        .env("CARGO_HOME", kit.join("../home"))
-        .env("PROJECT", env!("CARGO_MANIFEST_DIR"));
+    let mut inside = common::without_a_network(kit, script);
+    inside.env("CARGO_HOME", kit.join("../home")).env("PROJECT", env!("CARGO_MANIFEST_DIR"));
     inside.env_remove("CI").env_remove("SKIPPED").env_remove("CARGO_TARGET_DIR");
     let output = inside.output().unwrap();
     assert!(output.status.success(), "{script}: {}{}", stdout(&output), stderr(&output));
@@ -57,7 +53,7 @@ fn run(Kit(kit): &Kit, script: &str) -> Output {
 fn works(kit: &Kit, examples: &str) {
     let shown = stdout(&run(kit, "make demo"));
     assert_eq!(shown.matches("Received: Hello, server!\n").count(), 2, "{shown}");
-    let lab = "labs/enter <<<'tcp-server -q --count 1 | { read -r line && echo \"$line\" && tcp-client -q; }'";
+    let lab = "echo 'tcp-server -q --count 1 | { read -r line && echo \"$line\" && tcp-client -q; }' | labs/enter";
     let shown = run(kit, lab);
     let (printed, said) = (stdout(&shown), stderr(&shown));
     assert_eq!(printed, "tcp-server ready on 127.0.0.1:8888\nReceived: Hello, server!\n", "{said}");
@@ -128,13 +124,9 @@ fn a_students_kit_tells_no_solution_and_passes_its_own_tests() {
     let grep =
         "! grep -rF 'count += length;' --include=* . --exclude-dir=target --exclude-dir=.git";
     run(&kit, grep);
-    // Each link leads somewhere.
-    let links = "for page in README* labs/*.md docs/*; do
-        grep -o '](\\([a-zA-Z_./-]*\\)[)#]' $page | sed 's/^](//; s/[)#]$//' | while read -r link; do
-            [ -e \"$(dirname $page)/$link\" ] || echo \"$page: $link\"
-        done
-    done";
-    assert_eq!(stdout(&run(&kit, links)), "");
+    for page in stdout(&run(&kit, "ls *.md labs/*.md docs/*.md")).lines() {
+        common::assert_links(&kit.0, page);
+    }
     // Who asks for a check by its name, and has no such program, does not read "ok".
     let none = "! cargo test --quiet --test exercises udp_ping >said 2>&1 &&
         grep 'nothing to check: no src/bin/udp-ping.rs' said && rm said";

@@ -4,9 +4,10 @@
 mod common;
 
 use common::{
-    client, has, lines, matches, may_unshare, output, program_path, read, seen, set_stopped,
-    stderr, stdout, table, Running, Server, PATIENCE, PROGRAMS,
+    assert_links, client, has, lines, matches, may_unshare, output, program_path, read, seen,
+    set_stopped, stderr, stdout, table, Running, Server, PAGES, PATIENCE, PROGRAMS,
 };
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -277,30 +278,10 @@ fn the_table_of_the_options_is_what_help_says() {
     assert_eq!(written, helped);
 }
 
-/// Within the project each link leads to a file, and to a heading where it names one.
 #[test]
 fn each_link_leads_somewhere() {
-    let pages =
-        "README.md labs/README.md labs/TEACHING.md labs/ROOM.md labs/REPORT.md labs/QUESTIONS.md \
-        docs/programs.md";
-    let chinese = pages.replace(".md", ".zh-CN.md");
-    let pages = format!("{pages} {chinese} benches/README.md docs/bounds.md docs/systems.md");
-    for page in pages.split_whitespace() {
-        let text = read(page);
-        let folder =
-            page.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        let links = text.split("](").skip(1).map(|link| link.split(')').next().unwrap());
-        for link in links.filter(|link| !link.contains("://")) {
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { page.to_owned() } else { format!("{folder}{file}") };
-            let target = read(&target);
-            let is_it = |line: &str| {
-                let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
-                let title = line.trim_start_matches('#').trim().to_lowercase();
-                line.starts_with('#')
-                    && title.chars().filter(kept).collect::<String>().replace(' ', "-") == heading
-            };
-            assert!(heading.is_empty() || target.lines().any(is_it), "{page}: {link}");
-        }
+    let both = PAGES.iter().flat_map(|(english, chinese)| [*english, *chinese]);
+    for page in both.chain(["benches/README.md", "docs/bounds.md", "docs/systems.md"]) {
+        assert_links(Path::new(env!("CARGO_MANIFEST_DIR")), page);
     }
 }

@@ -27,6 +27,17 @@ pub const PROGRAMS: [&str; 4] = ["tcp-server", "tcp-client", "udp-server", "udp-
 pub const STEPS: [&str; 7] =
     ["1 create", "2 bind", "3 listen", "4 connect", "5 establish", "6 transfer", "7 close"];
 
+/// The pages that are there in English and in Chinese.
+pub const PAGES: [(&str, &str); 7] = [
+    ("README.md", "README.zh-CN.md"),
+    ("labs/README.md", "labs/README.zh-CN.md"),
+    ("labs/TEACHING.md", "labs/TEACHING.zh-CN.md"),
+    ("labs/ROOM.md", "labs/ROOM.zh-CN.md"),
+    ("labs/REPORT.md", "labs/REPORT.zh-CN.md"),
+    ("labs/QUESTIONS.md", "labs/QUESTIONS.zh-CN.md"),
+    ("docs/programs.md", "docs/programs.zh-CN.md"),
+];
+
 /// Leaves `command` what the test gave it, and of the user's environment what programs need: no language, no
 /// options of grep, no proxy. But not on Windows, where they need more.
 fn plain_environment(command: &mut Command) {
@@ -320,6 +331,19 @@ pub fn has(tools: &[&str]) -> bool {
     missing.is_none()
 }
 
+/// Whether root runs the tests.
+pub fn is_root() -> bool {
+    stdout(&output(Command::new("id").arg("-u"))) == "0\n"
+}
+
+/// `script` in `folder`, with no network but 127.0.0.1: see [`may_unshare`] for `-rn`.
+pub fn without_a_network(folder: &Path, script: &str) -> Command {
+    let mut inside = Command::new("unshare");
+    inside.args(["-rn", "sh", "-c", &format!("ip link set lo up && {script}")]);
+    inside.current_dir(folder);
+    inside
+}
+
 /// Whether a program may have namespaces of its own, those of `flags`: see unshare(1).
 pub fn may_unshare(flags: &str) -> bool {
     if !has(&["unshare", "ip"]) {
@@ -396,6 +420,30 @@ pub fn matches(written: &str, shown: &str) -> bool {
 /// The text of a file of the project.
 pub fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Where the links of a page lead within the project: a file, or this one, and a heading, or none.
+pub fn links(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let links = text.split("](").skip(1).map(|link| link.split(')').next().unwrap());
+    let links = links.filter(|link| !link.contains("://"));
+    links.map(|link| link.split_once('#').unwrap_or((link, "")))
+}
+
+/// Each link of a page below `root` leads to a file there, and to a heading where it names one.
+pub fn assert_links(root: &Path, page: &str) {
+    let page = root.join(page);
+    for (file, heading) in links(&std::fs::read_to_string(&page).unwrap()) {
+        let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+        let place = format!("{}: {file}#{heading}", page.display());
+        let target = std::fs::read_to_string(target).expect(&place);
+        let is_it = |line: &str| {
+            let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            line.starts_with('#')
+                && title.chars().filter(kept).collect::<String>().replace(' ', "-") == heading
+        };
+        assert!(heading.is_empty() || target.lines().any(is_it), "{place}");
+    }
 }
 
 /// The rows of the first table of README.md below a heading whose head names `column`, cell by cell.
